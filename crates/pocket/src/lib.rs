@@ -1,3 +1,12 @@
 //! pocket: a Kubernetes API, node and network for one machine.
 
-pub mod store;
+mod api;
+mod controllers;
+mod pki;
+mod store;
+mod up;
+
+pub use api::{ApiServer, Identity, TlsError};
+pub use pki::Error as PkiError;
+pub use store::Error as StoreError;
+pub use up::{Block, Config, DEFAULT_PORT, Error, Running, start};

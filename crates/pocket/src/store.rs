@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use self::state::Shared;
-pub use self::watch::Watcher;
+pub(crate) use self::watch::Watcher;
 
 /// How many events are kept for watchers that fall behind; older ones answer `410 Gone`.
 const DEFAULT_HISTORY: u64 = 5_000;
@@ -63,35 +63,39 @@ pub enum Error {
 
 /// Names one object: resource is `plural.group` (`pods` for the core group).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub(crate) struct Key {
     /// `plural` or `plural.group`.
-    pub resource: Arc<str>,
+    pub(crate) resource: Arc<str>,
     /// Empty for cluster-scoped objects.
-    pub namespace: Box<str>,
+    pub(crate) namespace: Box<str>,
     /// The object's name.
-    pub name: Box<str>,
+    pub(crate) name: Box<str>,
 }
 
 impl Key {
     /// Builds a key from borrowed parts.
     #[must_use]
-    pub fn new(resource: &Arc<str>, namespace: &str, name: &str) -> Self {
-        Self { resource: Arc::clone(resource), namespace: namespace.into(), name: name.into() }
+    pub(crate) fn new(resource: &Arc<str>, namespace: &str, name: &str) -> Self {
+        Self {
+            resource: Arc::clone(resource),
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
 /// One stored object: its revision and its JSON, without `apiVersion` and `kind`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// The revision of the last write.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// The JSON text.
-    pub json: Bytes,
+    pub(crate) json: Bytes,
 }
 
 /// What an event did to its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// The object is new.
     Added,
     /// The object changed.
@@ -102,22 +106,22 @@ pub enum EventKind {
 
 /// One write, as watchers see it.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub(crate) struct Event {
     /// The revision this write got.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// The object written.
-    pub key: Key,
+    pub(crate) key: Key,
     /// What happened to it.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
     /// The object after the write; for a deletion its last state with the deletion's revision.
-    pub json: Bytes,
+    pub(crate) json: Bytes,
     /// The object before the write.
-    pub previous: Option<Bytes>,
+    pub(crate) previous: Option<Bytes>,
 }
 
 /// A write request. The store sets `metadata.resourceVersion` in the object.
 #[derive(Debug)]
-pub enum Write {
+pub(crate) enum Write {
     /// Writes an object that must not exist.
     Create(Key, Value),
     /// Replaces an object that must be at this revision.
@@ -128,16 +132,16 @@ pub enum Write {
 
 /// A list of objects as of one revision.
 #[derive(Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The revision the list is consistent with.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// Objects in order of namespace and name.
-    pub items: Vec<(Key, Stored)>,
+    pub(crate) items: Vec<(Key, Stored)>,
 }
 
 /// A handle to the store; clones share it. The file is released when the last one is dropped.
 #[derive(Clone)]
-pub struct Store {
+pub(crate) struct Store {
     shared: Arc<Shared>,
     writer: Arc<writer::Writer>,
 }
@@ -147,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be opened or is not a store.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         Self::open_with_history(path, DEFAULT_HISTORY)
     }
 
@@ -155,7 +159,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be opened or is not a store.
-    pub fn open_with_history(path: &Path, history: u64) -> Result<Self, Error> {
+    pub(crate) fn open_with_history(path: &Path, history: u64) -> Result<Self, Error> {
         let db = db::Db::open(path)?;
         let loaded = db.load()?;
         let shared = Arc::new(Shared::new(loaded, db::Reader::open(path)?));
@@ -165,19 +169,19 @@ impl Store {
 
     /// The newest revision.
     #[must_use]
-    pub fn revision(&self) -> u64 {
+    pub(crate) fn revision(&self) -> u64 {
         self.shared.revision()
     }
 
     /// The current state of one object.
     #[must_use]
-    pub fn get(&self, key: &Key) -> Option<Stored> {
+    pub(crate) fn get(&self, key: &Key) -> Option<Stored> {
         self.shared.get(key)
     }
 
     /// All current objects of a resource, in one namespace or (`None`) in all.
     #[must_use]
-    pub fn list(&self, resource: &str, namespace: Option<&str>) -> Snapshot {
+    pub(crate) fn list(&self, resource: &str, namespace: Option<&str>) -> Snapshot {
         self.shared.list(resource, namespace)
     }
 
@@ -186,7 +190,7 @@ impl Store {
     /// # Errors
     /// [`Error::Expired`] when the event log no longer reaches back, [`Error::Future`] when the
     /// revision does not exist yet.
-    pub fn list_at(
+    pub(crate) fn list_at(
         &self,
         resource: &str,
         namespace: Option<&str>,
@@ -200,7 +204,7 @@ impl Store {
     /// # Errors
     /// [`Error::Expired`] when the event log no longer reaches back, [`Error::Future`] when the
     /// revision does not exist yet.
-    pub fn watch(
+    pub(crate) fn watch(
         &self,
         resource: &Arc<str>,
         namespace: Option<&str>,
@@ -213,17 +217,22 @@ impl Store {
     ///
     /// # Errors
     /// When the expectation in the write does not hold, or the disk refuses.
-    pub async fn write(&self, write: Write) -> Result<Stored, Error> {
+    pub(crate) async fn write(&self, write: Write) -> Result<Stored, Error> {
         let (reply, answer) = oneshot::channel();
         self.writer.send(writer::Command { write, reply })?;
-        answer.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?
+        answer
+            .await
+            .map_err(|_| Error::Unavailable("the writer has stopped".into()))?
     }
 
     /// Commits what has queued up and closes the file; later writes are refused.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let writer = Arc::clone(&self.writer);
         // Joining a thread blocks, so it happens off the async workers.
-        if tokio::task::spawn_blocking(move || writer.stop()).await.is_err() {
+        if tokio::task::spawn_blocking(move || writer.stop())
+            .await
+            .is_err()
+        {
             tracing::warn!("store writer did not stop cleanly");
         }
     }

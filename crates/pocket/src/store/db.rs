@@ -61,25 +61,45 @@ impl Db {
         while let Some(row) = rows.next()? {
             let resource: String = row.get(0)?;
             let resource = intern(&mut names, &resource);
-            let key = Key { resource, namespace: row.get(1)?, name: row.get(2)? };
+            let key = Key {
+                resource,
+                namespace: row.get(1)?,
+                name: row.get(2)?,
+            };
             let json = Bytes::from(row.get::<_, Vec<u8>>(4)?);
-            objects.push((key, Stored { revision: unsigned(row.get(3)?), json }));
+            objects.push((
+                key,
+                Stored {
+                    revision: unsigned(row.get(3)?),
+                    json,
+                },
+            ));
         }
-        Ok(Loaded { revision: self.meta("revision")?, compacted: self.meta("compacted")?, objects })
+        Ok(Loaded {
+            revision: self.meta("revision")?,
+            compacted: self.meta("compacted")?,
+            objects,
+        })
     }
 
     fn meta(&self, name: &str) -> Result<u64, Error> {
-        let value: i64 = self.connection.query_row(
-            "SELECT value FROM meta WHERE name = ?1",
-            [name],
-            |row| row.get(0),
-        )?;
+        let value: i64 =
+            self.connection
+                .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| {
+                    row.get(0)
+                })?;
         Ok(unsigned(value))
     }
 
     /// Commits these events, and forgets log entries up to `compact`, in one transaction.
-    pub(super) fn commit(&mut self, events: &[Arc<Event>], compact: Option<u64>) -> Result<(), Error> {
-        let Some(last) = events.last() else { return Ok(()) };
+    pub(super) fn commit(
+        &mut self,
+        events: &[Arc<Event>],
+        compact: Option<u64>,
+    ) -> Result<(), Error> {
+        let Some(last) = events.last() else {
+            return Ok(());
+        };
         let transaction = self.connection.transaction()?;
         for event in events {
             append(&transaction, event)?;
@@ -97,7 +117,11 @@ impl Db {
 }
 
 fn append(connection: &Connection, event: &Event) -> Result<(), Error> {
-    let Key { resource, namespace, name } = &event.key;
+    let Key {
+        resource,
+        namespace,
+        name,
+    } = &event.key;
     let revision = signed(event.revision);
     connection
         .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
@@ -112,12 +136,20 @@ fn append(connection: &Connection, event: &Event) -> Result<(), Error> {
         ])?;
     if event.kind == EventKind::Deleted {
         connection
-            .prepare_cached("DELETE FROM objects WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?
+            .prepare_cached(
+                "DELETE FROM objects WHERE resource = ?1 AND namespace = ?2 AND name = ?3",
+            )?
             .execute(params![resource, namespace, name])?;
     } else {
         connection
             .prepare_cached("INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![resource, namespace, name, revision, &event.json[..]])?;
+            .execute(params![
+                resource,
+                namespace,
+                name,
+                revision,
+                &event.json[..]
+            ])?;
     }
     Ok(())
 }
@@ -156,7 +188,11 @@ impl Reader {
 fn read_event(resource: &Arc<str>, row: &Row<'_>) -> rusqlite::Result<Event> {
     Ok(Event {
         revision: unsigned(row.get(0)?),
-        key: Key { resource: Arc::clone(resource), namespace: row.get(1)?, name: row.get(2)? },
+        key: Key {
+            resource: Arc::clone(resource),
+            namespace: row.get(1)?,
+            name: row.get(2)?,
+        },
         kind: kind_of(row.get(3)?),
         json: Bytes::from(row.get::<_, Vec<u8>>(4)?),
         previous: row.get::<_, Option<Vec<u8>>>(5)?.map(Bytes::from),

@@ -45,7 +45,10 @@ impl Shared {
     pub(super) fn new(loaded: Loaded, reader: Reader) -> Self {
         let mut tables: HashMap<Arc<str>, Table> = HashMap::new();
         for (key, stored) in loaded.objects {
-            tables.entry(key.resource).or_default().insert((key.namespace, key.name), stored);
+            tables
+                .entry(key.resource)
+                .or_default()
+                .insert((key.namespace, key.name), stored);
         }
         let state = State {
             revision: loaded.revision,
@@ -55,7 +58,10 @@ impl Shared {
             ring_bytes: 0,
             wake: HashMap::new(),
         };
-        Self { state: RwLock::new(state), reader: Mutex::new(reader) }
+        Self {
+            state: RwLock::new(state),
+            reader: Mutex::new(reader),
+        }
     }
 
     pub(super) fn revision(&self) -> u64 {
@@ -69,7 +75,9 @@ impl Shared {
     pub(super) fn get(&self, key: &Key) -> Option<Stored> {
         let state = self.state.read();
         let table = state.tables.get(&key.resource)?;
-        table.get(&(key.namespace.clone(), key.name.clone())).cloned()
+        table
+            .get(&(key.namespace.clone(), key.name.clone()))
+            .cloned()
     }
 
     pub(super) fn list(&self, resource: &str, namespace: Option<&str>) -> Snapshot {
@@ -82,10 +90,20 @@ impl Shared {
             let rows = rows.take_while(|((at, _), _)| namespace.is_none_or(|ns| &**at == ns));
             items.extend(rows.map(|((at, name), stored)| {
                 let resource = Arc::clone(resource);
-                (Key { resource, namespace: at.clone(), name: name.clone() }, stored.clone())
+                (
+                    Key {
+                        resource,
+                        namespace: at.clone(),
+                        name: name.clone(),
+                    },
+                    stored.clone(),
+                )
             }));
         }
-        Snapshot { revision: state.revision, items }
+        Snapshot {
+            revision: state.revision,
+            items,
+        }
     }
 
     pub(super) fn list_at(
@@ -101,7 +119,10 @@ impl Shared {
         }
         let mut items: BTreeMap<Key, Stored> = now.items.into_iter().collect();
         let resource: Arc<str> = resource.into();
-        let log = self.reader.lock().events(&resource, revision, now.revision, u32::MAX)?;
+        let log = self
+            .reader
+            .lock()
+            .events(&resource, revision, now.revision, u32::MAX)?;
         // Undone newest first, the oldest event of each key decides what it was.
         for event in log.into_iter().rev() {
             if namespace.is_some_and(|ns| *event.key.namespace != *ns) {
@@ -115,16 +136,25 @@ impl Shared {
         }
         // A compaction may have run in between; then the undo was incomplete.
         self.check_window(revision)?;
-        Ok(Snapshot { revision, items: items.into_iter().collect() })
+        Ok(Snapshot {
+            revision,
+            items: items.into_iter().collect(),
+        })
     }
 
     pub(super) fn check_window(&self, revision: u64) -> Result<(), Error> {
         let state = self.state.read();
         if revision < state.compacted {
-            return Err(Error::Expired { requested: revision, oldest: state.compacted });
+            return Err(Error::Expired {
+                requested: revision,
+                oldest: state.compacted,
+            });
         }
         if revision > state.revision {
-            return Err(Error::Future { requested: revision, current: state.revision });
+            return Err(Error::Future {
+                requested: revision,
+                current: state.revision,
+            });
         }
         Ok(())
     }
@@ -134,7 +164,8 @@ impl Shared {
         let mut state = self.state.write();
         let revision = state.revision;
         let wake = state.wake.entry(Arc::clone(resource));
-        wake.or_insert_with(|| watch::Sender::new(revision)).subscribe()
+        wake.or_insert_with(|| watch::Sender::new(revision))
+            .subscribe()
     }
 
     /// The events of a resource after a revision that are still in memory.
@@ -146,8 +177,15 @@ impl Shared {
         let missing = usize::try_from(upto.saturating_sub(after)).ok()?;
         let skip = state.ring.len().checked_sub(missing)?;
         let newer = state.ring.iter().skip(skip);
-        let events = newer.filter(|event| &*event.key.resource == resource).cloned().collect();
-        Some(Found { events, upto, complete: true })
+        let events = newer
+            .filter(|event| &*event.key.resource == resource)
+            .cloned()
+            .collect();
+        Some(Found {
+            events,
+            upto,
+            complete: true,
+        })
     }
 
     /// The next events of a resource after a revision, from disk.
@@ -157,9 +195,16 @@ impl Shared {
         let events = self.reader.lock().events(resource, after, now, PAGE)?;
         self.check_window(after)?;
         let full = events.len() >= PAGE as usize;
-        let upto = events.last().filter(|_| full).map_or(now, |event| event.revision);
+        let upto = events
+            .last()
+            .filter(|_| full)
+            .map_or(now, |event| event.revision);
         let events = events.into_iter().map(Arc::new).collect();
-        Ok(Found { events, upto, complete: !full })
+        Ok(Found {
+            events,
+            upto,
+            complete: !full,
+        })
     }
 
     /// Makes committed events visible and wakes the watchers of their resources.
@@ -187,19 +232,30 @@ impl Shared {
 
 impl State {
     fn apply(&mut self, event: &Arc<Event>) {
-        let table = self.tables.entry(Arc::clone(&event.key.resource)).or_default();
+        let table = self
+            .tables
+            .entry(Arc::clone(&event.key.resource))
+            .or_default();
         let place = (event.key.namespace.clone(), event.key.name.clone());
         if event.kind == EventKind::Deleted {
             table.remove(&place);
         } else {
             let json = event.json.clone();
-            table.insert(place, Stored { revision: event.revision, json });
+            table.insert(
+                place,
+                Stored {
+                    revision: event.revision,
+                    json,
+                },
+            );
         }
         self.revision = event.revision;
         self.ring_bytes += event.json.len();
         self.ring.push_back(Arc::clone(event));
         while self.ring.len() > RING_EVENTS || self.ring_bytes > RING_BYTES {
-            let Some(oldest) = self.ring.pop_front() else { break };
+            let Some(oldest) = self.ring.pop_front() else {
+                break;
+            };
             self.ring_bytes -= oldest.json.len();
         }
     }

@@ -23,11 +23,17 @@ fn open(dir: &TempDir, history: u64) -> Store {
 }
 
 async fn create(store: &Store, name: &str) -> Stored {
-    store.write(Write::Create(key(name), object(0))).await.unwrap()
+    store
+        .write(Write::Create(key(name), object(0)))
+        .await
+        .unwrap()
 }
 
 async fn next(watcher: &mut Watcher) -> Vec<Arc<Event>> {
-    tokio::time::timeout(Duration::from_secs(10), watcher.next()).await.unwrap().unwrap()
+    tokio::time::timeout(Duration::from_secs(10), watcher.next())
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -35,9 +41,14 @@ async fn a_stale_writer_loses_and_the_winner_counts_up() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, 100);
     let first = create(&store, "a").await;
-    let second = store.write(Write::Update(key("a"), first.revision, object(1))).await.unwrap();
+    let second = store
+        .write(Write::Update(key("a"), first.revision, object(1)))
+        .await
+        .unwrap();
     assert_eq!(second.revision, first.revision + 1);
-    let stale = store.write(Write::Update(key("a"), first.revision, object(2))).await;
+    let stale = store
+        .write(Write::Update(key("a"), first.revision, object(2)))
+        .await;
     assert!(matches!(stale, Err(Error::Conflict)));
     let again = store.write(Write::Create(key("a"), object(2))).await;
     assert!(matches!(again, Err(Error::AlreadyExists)));
@@ -52,7 +63,11 @@ async fn of_many_writers_at_one_revision_exactly_one_wins() {
     let store = open(&dir, 100);
     let at = create(&store, "a").await.revision;
     let writes = (0..50).map(|n| store.write(Write::Update(key("a"), at, object(n))));
-    let won = futures::future::join_all(writes).await.into_iter().filter(Result::is_ok).count();
+    let won = futures::future::join_all(writes)
+        .await
+        .into_iter()
+        .filter(Result::is_ok)
+        .count();
     assert_eq!(won, 1);
 }
 
@@ -62,7 +77,10 @@ async fn the_revision_is_inside_the_object() {
     let store = open(&dir, 100);
     let stored = create(&store, "a").await;
     let value: Value = serde_json::from_slice(&stored.json).unwrap();
-    assert_eq!(value["metadata"]["resourceVersion"], json!(stored.revision.to_string()));
+    assert_eq!(
+        value["metadata"]["resourceVersion"],
+        json!(stored.revision.to_string())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,10 +113,21 @@ async fn watchers_see_every_event_once_from_history_into_live() {
 async fn watchers_see_only_their_namespace_and_resource() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, 100);
-    let mut watcher = store.watch(&pods(), Some("default"), store.revision()).unwrap();
+    let mut watcher = store
+        .watch(&pods(), Some("default"), store.revision())
+        .unwrap();
     let services: Arc<str> = "services".into();
-    store.write(Write::Create(Key::new(&services, "default", "s"), object(0))).await.unwrap();
-    store.write(Write::Create(Key::new(&pods(), "other", "a"), object(0))).await.unwrap();
+    store
+        .write(Write::Create(
+            Key::new(&services, "default", "s"),
+            object(0),
+        ))
+        .await
+        .unwrap();
+    store
+        .write(Write::Create(Key::new(&pods(), "other", "a"), object(0)))
+        .await
+        .unwrap();
     create(&store, "mine").await;
     let events = next(&mut watcher).await;
     let names: Vec<&str> = events.iter().map(|event| &*event.key.name).collect();
@@ -113,10 +142,19 @@ async fn a_compacted_revision_is_expired_and_a_future_one_is_refused() {
     for n in 0..40 {
         create(&store, &format!("p-{n}")).await;
     }
-    assert!(matches!(store.watch(&pods(), None, start), Err(Error::Expired { .. })));
-    assert!(matches!(store.list_at("pods", None, start), Err(Error::Expired { .. })));
+    assert!(matches!(
+        store.watch(&pods(), None, start),
+        Err(Error::Expired { .. })
+    ));
+    assert!(matches!(
+        store.list_at("pods", None, start),
+        Err(Error::Expired { .. })
+    ));
     let ahead = store.revision() + 1;
-    assert!(matches!(store.watch(&pods(), None, ahead), Err(Error::Future { .. })));
+    assert!(matches!(
+        store.watch(&pods(), None, ahead),
+        Err(Error::Future { .. })
+    ));
     assert!(store.watch(&pods(), None, store.revision() - 4).is_ok());
 }
 
@@ -127,13 +165,22 @@ async fn an_earlier_list_is_rebuilt_from_the_log() {
     let a = create(&store, "a").await;
     let b = create(&store, "b").await;
     let then = store.list("pods", Some("default"));
-    store.write(Write::Update(key("a"), a.revision, object(7))).await.unwrap();
-    store.write(Write::Delete(key("b"), b.revision, object(0))).await.unwrap();
+    store
+        .write(Write::Update(key("a"), a.revision, object(7)))
+        .await
+        .unwrap();
+    store
+        .write(Write::Delete(key("b"), b.revision, object(0)))
+        .await
+        .unwrap();
     create(&store, "c").await;
-    let rebuilt = store.list_at("pods", Some("default"), then.revision).unwrap();
+    let rebuilt = store
+        .list_at("pods", Some("default"), then.revision)
+        .unwrap();
     let texts = |snapshot: &Snapshot| -> BTreeMap<String, Bytes> {
         let rows = snapshot.items.iter();
-        rows.map(|(key, stored)| (key.name.to_string(), stored.json.clone())).collect()
+        rows.map(|(key, stored)| (key.name.to_string(), stored.json.clone()))
+            .collect()
     };
     assert_eq!(texts(&rebuilt), texts(&then));
 }
@@ -144,7 +191,10 @@ async fn everything_survives_a_reopen_and_revisions_go_on() {
     let store = open(&dir, 100);
     let a = create(&store, "a").await;
     let b = create(&store, "b").await;
-    store.write(Write::Delete(key("b"), b.revision, object(0))).await.unwrap();
+    store
+        .write(Write::Delete(key("b"), b.revision, object(0)))
+        .await
+        .unwrap();
     let revision = store.revision();
     store.close().await;
     assert!(matches!(
@@ -157,7 +207,11 @@ async fn everything_survives_a_reopen_and_revisions_go_on() {
     assert_eq!(store.get(&key("a")).unwrap().json, a.json);
     assert_eq!(store.get(&key("b")), None);
     let mut watcher = store.watch(&pods(), None, a.revision).unwrap();
-    let kinds: Vec<EventKind> = next(&mut watcher).await.iter().map(|event| event.kind).collect();
+    let kinds: Vec<EventKind> = next(&mut watcher)
+        .await
+        .iter()
+        .map(|event| event.kind)
+        .collect();
     assert_eq!(kinds, [EventKind::Added, EventKind::Deleted]);
     assert_eq!(create(&store, "c").await.revision, revision + 1);
 }

@@ -8,7 +8,7 @@ use super::state::{Found, Shared};
 use super::{Error, Event};
 
 /// A position in the sequence of events of one resource.
-pub struct Watcher {
+pub(crate) struct Watcher {
     shared: Arc<Shared>,
     resource: Arc<str>,
     namespace: Option<Box<str>>,
@@ -26,12 +26,18 @@ impl Watcher {
         shared.check_window(after)?;
         let wake = shared.subscribe(resource);
         let (resource, namespace) = (Arc::clone(resource), namespace.map(Box::from));
-        Ok(Self { shared, resource, namespace, seen: after, wake })
+        Ok(Self {
+            shared,
+            resource,
+            namespace,
+            seen: after,
+            wake,
+        })
     }
 
     /// Everything up to this revision has been handed out.
     #[must_use]
-    pub fn revision(&self) -> u64 {
+    pub(crate) fn revision(&self) -> u64 {
         self.seen
     }
 
@@ -39,7 +45,7 @@ impl Watcher {
     ///
     /// # Errors
     /// [`Error::Expired`] when this watcher fell behind the end of the event log.
-    pub async fn next(&mut self) -> Result<Vec<Arc<Event>>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<Arc<Event>>, Error> {
         loop {
             // Marked as seen before looking, so a write in between wakes the wait below.
             self.wake.mark_unchanged();
@@ -62,8 +68,13 @@ impl Watcher {
         if let Some(found) = self.shared.recent(&self.resource, self.seen) {
             return Ok(found);
         }
-        let (shared, resource, seen) = (Arc::clone(&self.shared), Arc::clone(&self.resource), self.seen);
+        let (shared, resource, seen) = (
+            Arc::clone(&self.shared),
+            Arc::clone(&self.resource),
+            self.seen,
+        );
         let read = tokio::task::spawn_blocking(move || shared.logged(&resource, seen));
-        read.await.map_err(|_| Error::Unavailable("the store is closed".into()))?
+        read.await
+            .map_err(|_| Error::Unavailable("the store is closed".into()))?
     }
 }

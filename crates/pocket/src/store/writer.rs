@@ -34,13 +34,22 @@ impl Writer {
         let (queue, commands) = mpsc::channel();
         let next = shared.revision() + 1;
         let compacted = shared.compacted();
-        let mut work = Work { db, shared, history, next, compacted };
+        let mut work = Work {
+            db,
+            shared,
+            history,
+            next,
+            compacted,
+        };
         let thread = std::thread::Builder::new()
             .name("store".into())
             .stack_size(512 << 10)
             .spawn(move || work.run(&commands))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     pub(super) fn send(&self, command: Command) -> Result<(), Error> {
@@ -83,7 +92,9 @@ struct Accepted {
 impl Work {
     fn run(&mut self, commands: &Receiver<Command>) {
         while let Ok(first) = commands.recv() {
-            let batch = std::iter::once(first).chain(commands.try_iter().take(BATCH - 1)).collect();
+            let batch = std::iter::once(first)
+                .chain(commands.try_iter().take(BATCH - 1))
+                .collect();
             self.carry_out(batch);
         }
     }
@@ -98,7 +109,10 @@ impl Work {
                     let gone = event.kind == EventKind::Deleted;
                     let after = (!gone).then(|| stored(&event));
                     pending.insert(event.key.clone(), after);
-                    accepted.push(Accepted { event: Arc::new(event), reply });
+                    accepted.push(Accepted {
+                        event: Arc::new(event),
+                        reply,
+                    });
                     next += 1;
                 }
                 // The client may have gone away; nobody is left to tell.
@@ -160,19 +174,34 @@ impl Work {
             (Some(at), Some(now)) if at != now.revision => return Err(Error::Conflict),
             (Some(_), Some(now)) => Some(now.json),
         };
-        Ok(Event { revision, key, kind, json: encode(value, revision)?, previous })
+        Ok(Event {
+            revision,
+            key,
+            kind,
+            json: encode(value, revision)?,
+            previous,
+        })
     }
 }
 
 fn stored(event: &Event) -> Stored {
-    Stored { revision: event.revision, json: event.json.clone() }
+    Stored {
+        revision: event.revision,
+        json: event.json.clone(),
+    }
 }
 
 /// Writes the revision into the object and turns it into text.
 fn encode(mut value: Value, revision: u64) -> Result<Bytes, Error> {
     let invalid = || Error::Unavailable("object without metadata".into());
-    let metadata = value.get_mut("metadata").and_then(Value::as_object_mut).ok_or_else(invalid)?;
-    metadata.insert("resourceVersion".into(), Value::String(revision.to_string()));
+    let metadata = value
+        .get_mut("metadata")
+        .and_then(Value::as_object_mut)
+        .ok_or_else(invalid)?;
+    metadata.insert(
+        "resourceVersion".into(),
+        Value::String(revision.to_string()),
+    );
     let text = serde_json::to_vec(&value).map_err(|error| Error::Unavailable(error.to_string()))?;
     Ok(Bytes::from(text.into_boxed_slice()))
 }
