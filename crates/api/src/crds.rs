@@ -49,7 +49,7 @@ fn finish(mut crd: CustomResourceDefinition, longest_name: Option<u8>) -> Custom
         if let Some(root) = root {
             structural::tidy(root);
             if let Some(status) = property(root, "status") {
-                structural::keep_unknown(status);
+                structural::relax_status(status);
             }
             root.x_kubernetes_validations = longest_name.map(name_rules);
         }

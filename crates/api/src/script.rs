@@ -53,7 +53,7 @@ pub struct ScriptSpec {
     /// The entries, in the order in which they run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(max = 500),
+        length(max = 200),
         extend("x-kubernetes-validations" = rules(&[UNIQUE_NAMES, UNIQUE_IDS]))
     )]
     pub scripts: Vec<ScriptEntry>,

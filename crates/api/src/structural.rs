@@ -7,10 +7,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 /// Makes a generated schema structural, all the way down.
 ///
 /// `nullable` goes: an API server then takes an explicit null for an absent field, and rules never
-/// meet a null. Formats that Kubernetes does not know go too.
+/// meet a null. Formats that Kubernetes does not know go too, and so do the line breaks of doc
+/// comments, since `kubectl explain` breaks lines itself.
 pub(crate) fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.title = None;
+    schema.description = schema.description.take().map(|text| one_line(&text));
     schema
         .format
         .take_if(|format| !KNOWN_FORMATS.contains(&format.as_str()));
@@ -21,12 +23,22 @@ pub(crate) fn tidy(schema: &mut JSONSchemaProps) {
     each_child(schema, &mut tidy);
 }
 
-/// Makes every object below keep fields it does not know.
-pub(crate) fn keep_unknown(schema: &mut JSONSchemaProps) {
+/// Makes a status tolerant: every object keeps fields it does not know, and nothing is filled in.
+pub(crate) fn relax_status(schema: &mut JSONSchemaProps) {
     if schema.type_.as_deref() == Some("object") && schema.additional_properties.is_none() {
         schema.x_kubernetes_preserve_unknown_fields = Some(true);
     }
-    each_child(schema, &mut keep_unknown);
+    schema.default = None;
+    each_child(schema, &mut relax_status);
+}
+
+/// Joins the lines of each paragraph.
+fn one_line(text: &str) -> String {
+    let paragraphs: Vec<_> = text
+        .split("\n\n")
+        .map(|part| part.replace('\n', " "))
+        .collect();
+    paragraphs.join("\n\n")
 }
 
 const KNOWN_FORMATS: [&str; 6] = ["int32", "int64", "float", "double", "byte", "date-time"];

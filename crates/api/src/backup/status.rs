@@ -1,10 +1,11 @@
 //! `status` of SGBackup.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::object_storage::ObjectStorageSpec;
-use crate::values::QuantityValue;
 
 /// How far the backup is and what it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -111,10 +112,10 @@ pub struct BackupInformation {
     pub start_wal_file: Option<String>,
     /// Timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeline: Option<QuantityValue>,
+    pub timeline: Option<String>,
     /// Output of pg_controldata.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub control_data: std::collections::BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub control_data: BTreeMap<String, String>,
 }
 
 /// Size of a backup in bytes.
@@ -135,10 +136,10 @@ pub struct BackupSize {
 pub struct BackupLsn {
     /// First.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start: Option<QuantityValue>,
+    pub start: Option<String>,
     /// Last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<QuantityValue>,
+    pub end: Option<String>,
 }
 
 /// Configuration a backup was taken with.
