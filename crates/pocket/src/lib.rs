@@ -1,1 +1,3 @@
-//! x
+//! pocket: a Kubernetes API, node and network for one machine.
+
+pub mod controllers;
