@@ -107,8 +107,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     );
     running.spawn("api", served);
     let controllers = controllers::Config {
-        volumes: running.folder.path("volumes"),
-        authority: authority.certificate.clone(),
+        volumes_dir: running.folder.path("volumes"),
+        ca_certificate: authority.certificate.clone(),
     };
     let client = running
         .server
