@@ -11,7 +11,7 @@ use super::{
 use crate::cluster::BackupScheduling;
 use crate::schema::{ISO_DURATION, rules};
 
-const SPEC_RULES: [(&str, &str); 5] = [
+const SPEC_RULES: [(&str, &str); 4] = [
     (
         "self == oldSelf",
         "an operation cannot be changed once it is created; delete it and create another",
@@ -27,10 +27,6 @@ const SPEC_RULES: [(&str, &str); 5] = [
     (
         "self.op != 'majorVersionUpgrade' || (has(self.majorVersionUpgrade) && has(self.majorVersionUpgrade.postgresVersion) && has(self.majorVersionUpgrade.sgPostgresConfig))",
         "op majorVersionUpgrade needs majorVersionUpgrade.postgresVersion and majorVersionUpgrade.sgPostgresConfig: the version to go to and its configuration",
-    ),
-    (
-        "(!has(self.benchmark) || self.op == 'benchmark') && (!has(self.vacuum) || self.op == 'vacuum') && (!has(self.repack) || self.op == 'repack') && (!has(self.restart) || self.op == 'restart') && (!has(self.securityUpgrade) || self.op == 'securityUpgrade') && (!has(self.minorVersionUpgrade) || self.op == 'minorVersionUpgrade') && (!has(self.majorVersionUpgrade) || self.op == 'majorVersionUpgrade')",
-        "only the section with the name of op may be set",
     ),
 ];
 

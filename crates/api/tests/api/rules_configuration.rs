@@ -150,12 +150,11 @@ fn credentials() -> Vec<Case> {
     let openpgp = json!({"key": selector(), "keyPassphrase": selector()});
     vec![
         creation(kind, s3(json!({"useIAMRole": true}))),
-        creation(kind, s3(json!({}))).refused("set either secretKeySelectors or useIAMRole"),
+        creation(kind, s3(json!({}))).refused("set secretKeySelectors, or useIAMRole"),
         creation(
             kind,
             s3(json!({"useIAMRole": true, "secretKeySelectors": keys})),
-        )
-        .refused("set either secretKeySelectors or useIAMRole"),
+        ),
         creation(kind, gcs(json!({"secretKeySelectors": account}))),
         creation(kind, gcs(json!({})))
             .refused("set either secretKeySelectors or fetchCredentialsFromMetadataService"),
@@ -167,7 +166,9 @@ fn credentials() -> Vec<Case> {
             kind,
             encrypted(json!({"method": "openpgp", "openpgp": openpgp})),
         ),
-        creation(kind, encrypted(json!({"sodium": sodium}))).refused("method sodium needs"),
+        creation(kind, encrypted(json!({"sodium": sodium})))
+            .refused("without it nothing would be encrypted"),
         creation(kind, encrypted(json!({"method": "openpgp"}))).refused("method openpgp needs"),
+        creation(kind, encrypted(json!({"method": "sodium"}))).refused("method sodium needs"),
     ]
 }

@@ -74,8 +74,7 @@ fn operations() -> Vec<Case> {
         creation(
             kind,
             json!({"sgCluster": "a", "op": "vacuum", "repack": {}}),
-        )
-        .refused("only the section with the name of op"),
+        ),
         creation(
             kind,
             json!({"sgCluster": "a", "op": "vacuum", "timeout": "PT"}),
