@@ -1,5 +1,21 @@
-//! The vocabulary of Howdah: small types with parsing, display and serialisation, and nothing else.
+//! Validated names, versions, WAL positions, quantities and durations that every other crate shares.
 //!
-//! No clock, no socket, no client: every other crate may depend on this one.
+//! A value of one of these types is proof that its text was checked: each has `FromStr`, `Display`
+//! (which round-trip) and serde through the same text. No I/O, no clock, no Kubernetes client.
+
+#![forbid(unsafe_code)]
 
 pub mod catalogue;
+
+mod duration;
+mod name;
+mod quantity;
+mod text;
+mod version;
+mod wal;
+
+pub use duration::{IsoDuration, ParseDurationError};
+pub use name::{CLUSTER_NAME_MAX, ClusterName, InstanceName, ParseNameError};
+pub use quantity::{ParseQuantityError, Quantity};
+pub use version::{ParseVersionError, PgMajor, PgVersion, VersionRequest};
+pub use wal::{Lsn, ParseLsnError, ParseTimelineError, SystemIdentifier, Timeline};
