@@ -2,6 +2,8 @@
 
 mod api;
 mod controllers;
+pub mod net;
+pub mod node;
 mod pki;
 mod store;
 mod up;
