@@ -4,17 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use howdah_api::cluster::ManagementPolicy;
 use howdah_types::{ClusterName, InstanceName};
-
-/// How instances start, from `spec.pods.managementPolicy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ManagementPolicy {
-    /// One after the other, each once those before it are ready.
-    #[default]
-    OrderedReady,
-    /// All at once.
-    Parallel,
-}
 
 /// A Pod of the cluster as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,11 @@
 
 use howdah_types::{ClusterName, InstanceName, PgMajor};
 
+/// Container that runs Postgres.
+pub const PATRONI: &str = "patroni";
+/// Container with psql and other tools.
+pub const POSTGRES_UTIL: &str = "postgres-util";
+
 /// Names of the objects of one cluster.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a>(pub &'a ClusterName);
