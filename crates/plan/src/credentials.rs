@@ -91,7 +91,10 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, &str)]) -> Credentials {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -111,7 +114,11 @@ mod tests {
 
     #[test]
     fn a_stored_password_survives_and_a_provided_one_wins() {
-        let stored = map(&[(SUPERUSER_PASSWORD, "old"), (REPLICATION_PASSWORD, "kept"), ("own", "x")]);
+        let stored = map(&[
+            (SUPERUSER_PASSWORD, "old"),
+            (REPLICATION_PASSWORD, "kept"),
+            ("own", "x"),
+        ]);
         let provided = map(&[(SUPERUSER_PASSWORD, "new")]);
         let generated = map(&[(RESTAPI_PASSWORD, "g")]);
         assert_eq!(
@@ -139,7 +146,10 @@ mod tests {
 
     #[test]
     fn a_complete_secret_is_left_as_it_is() {
-        let generated = PASSWORDS.iter().map(|key| ((*key).to_owned(), "p".to_owned())).collect();
+        let generated = PASSWORDS
+            .iter()
+            .map(|key| ((*key).to_owned(), "p".to_owned()))
+            .collect();
         let once = complete(&map(&[]), &map(&[]), &generated);
         assert!(missing_passwords(&once, &map(&[])).is_empty());
         assert_eq!(complete(&once, &map(&[]), &map(&[])), once);

@@ -6,7 +6,7 @@
 use crate::invalid::Invalid;
 
 /// Field path of the user's rules.
-const FIELD: &str = "spec.configurations.patroni.dynamicConfig.postgresql.pg_hba";
+pub(crate) const FIELD: &str = "spec.configurations.patroni.dynamicConfig.postgresql.pg_hba";
 
 /// Record types of `pg_hba.conf`, see
 /// <https://www.postgresql.org/docs/18/auth-pg-hba-conf.html>.

@@ -46,7 +46,10 @@ pub fn pod_identity(name: &str, uid: &str) -> Map {
 
 /// A selector in text form, as the scale subresource wants it.
 pub fn selector_text(selector: &Map) -> String {
-    let pairs: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<_> = selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",")
 }
 
@@ -104,5 +107,18 @@ fn users(cluster: &ValidatedCluster, class: Class) -> (Map, Map) {
 
 /// A map from literals.
 pub(crate) fn map(pairs: &[(&str, &str)]) -> Map {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// Metadata of a configuration object that is created for want of the user's own.
+pub(crate) fn generated_meta(cluster: &ValidatedCluster, name: Option<String>) -> ObjectMeta {
+    let mut metadata = object_meta(cluster, name.unwrap_or_default(), Class::Other);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .insert(labels::CLUSTER_DEFAULT_CONFIG.to_owned(), "true".to_owned());
+    metadata
 }

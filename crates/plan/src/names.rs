@@ -72,7 +72,10 @@ pub fn data_claim(instance: &InstanceName) -> String {
 
 /// The instance that a claim belongs to, if the name is one of ours.
 pub fn instance_of_claim(claim: &str, cluster: &ClusterName) -> Option<InstanceName> {
-    let instance: InstanceName = claim.strip_prefix(&format!("{cluster}-data-"))?.parse().ok()?;
+    let instance: InstanceName = claim
+        .strip_prefix(&format!("{cluster}-data-"))?
+        .parse()
+        .ok()?;
     (instance.cluster() == cluster).then_some(instance)
 }
 

@@ -48,12 +48,21 @@ pub fn resources(
     let limit = reader.amount("spec", &profile.cpu, &profile.memory)?;
     let util = reader.sidecar(profile, limit, POSTGRES_UTIL)?;
     let total = reader.total(profile, limit)?;
-    let sidecars: Vec<_> = if spec.pods.disable_postgres_util { vec![] } else { vec![util.request] };
+    let sidecars: Vec<_> = if spec.pods.disable_postgres_util {
+        vec![]
+    } else {
+        vec![util.request]
+    };
     let options = spec.pods.resources.clone().unwrap_or_default();
     let switched_off = SwitchedOff::of(spec);
     let split = !options.disable_resources_requests_split_from_total && !switched_off.sidecars;
     let request = if split {
-        rest(total, &sidecars, options.fail_when_total_is_higher, profile_name)?
+        rest(
+            total,
+            &sidecars,
+            options.fail_when_total_is_higher,
+            profile_name,
+        )?
     } else {
         total
     };
@@ -65,7 +74,9 @@ pub fn resources(
         requests.extend(huge_pages(profile.huge_pages.as_ref()));
         (Some(limits), requests)
     });
-    let util_limits = options.enable_cluster_limits_requirements.then(|| amounts(util.limit));
+    let util_limits = options
+        .enable_cluster_limits_requirements
+        .then(|| amounts(util.limit));
     let postgres_util = (!switched_off.sidecars).then(|| (util_limits, amounts(util.request)));
     let capacity = capacity(limit, own(PATRONI))?;
     Ok(Resources {
@@ -127,7 +138,10 @@ impl Reader<'_> {
     fn positive(&self, path: &str, text: &str) -> Result<Quantity, Vec<Invalid>> {
         let field = format!("SGInstanceProfile/{}.{path}", self.profile_name);
         let wrong = |why: String| {
-            let message = format!("{path} of SGInstanceProfile \"{}\": {why}", self.profile_name);
+            let message = format!(
+                "{path} of SGInstanceProfile \"{}\": {why}",
+                self.profile_name
+            );
             vec![Invalid::config(field.clone(), message)]
         };
         let quantity: Quantity = text.parse().map_err(|error| wrong(format!("{error}")))?;
@@ -161,8 +175,12 @@ impl Reader<'_> {
             .get(name)
             .map_or((None, None), |c| (c.cpu.as_deref(), c.memory.as_deref()));
         let limit = self.overlaid(&format!("spec.containers.{name}"), cpu, memory, small)?;
-        let requests = profile.requests.as_ref().and_then(|r| r.containers.get(name));
-        let (cpu, memory) = requests.map_or((None, None), |c| (c.cpu.as_deref(), c.memory.as_deref()));
+        let requests = profile
+            .requests
+            .as_ref()
+            .and_then(|r| r.containers.get(name));
+        let (cpu, memory) =
+            requests.map_or((None, None), |c| (c.cpu.as_deref(), c.memory.as_deref()));
         let path = format!("spec.requests.containers.{name}");
         let request = self.overlaid(&path, cpu, memory, limit)?;
         Ok(Sidecar { request, limit })
@@ -243,7 +261,11 @@ fn requirements(
         if own.is_empty() {
             return computed;
         }
-        Some(own.into_iter().map(|(k, v)| (k, CoreQuantity(v.0))).collect())
+        Some(
+            own.into_iter()
+                .map(|(k, v)| (k, CoreQuantity(v.0)))
+                .collect(),
+        )
     };
     Some(ResourceRequirements {
         limits: or(own.limits, limits),
@@ -265,10 +287,13 @@ fn huge_pages(pages: Option<&HugePages>) -> Amounts {
     let Some(pages) = pages else {
         return Amounts::new();
     };
-    [("hugepages-2Mi", &pages.hugepages_2mi), ("hugepages-1Gi", &pages.hugepages_1gi)]
-        .into_iter()
-        .filter_map(|(name, amount)| Some((name.to_owned(), CoreQuantity(amount.clone()?))))
-        .collect()
+    [
+        ("hugepages-2Mi", &pages.hugepages_2mi),
+        ("hugepages-1Gi", &pages.hugepages_1gi),
+    ]
+    .into_iter()
+    .filter_map(|(name, amount)| Some((name.to_owned(), CoreQuantity(amount.clone()?))))
+    .collect()
 }
 
 #[cfg(test)]
@@ -391,7 +416,10 @@ mod tests {
             json!({"cpu": "100m", "memory": "32Mi"}),
         )
         .unwrap_err();
-        assert_eq!(problems[0].field, "spec.pods.resources.failWhenTotalIsHigher");
+        assert_eq!(
+            problems[0].field,
+            "spec.pods.resources.failWhenTotalIsHigher"
+        );
     }
 
     #[test]

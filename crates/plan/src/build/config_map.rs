@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
+use crate::credentials::Credentials;
 use crate::credentials::REPLICATION_USERNAME;
 use crate::hba;
 use crate::metadata::{Class, object_meta};
 use crate::names::Names;
 use crate::parameters;
 use crate::validated::ValidatedCluster;
-use crate::credentials::Credentials;
 
 pub(super) fn config_map(cluster: &ValidatedCluster, credentials: &Credentials) -> ConfigMap {
     let replication_user = credentials
@@ -23,8 +23,14 @@ pub(super) fn config_map(cluster: &ValidatedCluster, credentials: &Credentials) 
             Class::Other,
         ),
         data: Some(BTreeMap::from([
-            ("postgresql.conf".to_owned(), parameters::render(&cluster.parameters)),
-            ("pg_hba.conf".to_owned(), hba::render(&cluster.hba_rules, replication_user)),
+            (
+                "postgresql.conf".to_owned(),
+                parameters::render(&cluster.parameters),
+            ),
+            (
+                "pg_hba.conf".to_owned(),
+                hba::render(&cluster.hba_rules, replication_user),
+            ),
         ])),
         ..ConfigMap::default()
     }

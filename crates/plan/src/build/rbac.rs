@@ -9,7 +9,11 @@ use crate::validated::ValidatedCluster;
 
 pub(super) fn service_account(cluster: &ValidatedCluster) -> ServiceAccount {
     ServiceAccount {
-        metadata: object_meta(cluster, Names(&cluster.name).service_account(), Class::ServiceAccount),
+        metadata: object_meta(
+            cluster,
+            Names(&cluster.name).service_account(),
+            Class::ServiceAccount,
+        ),
         ..ServiceAccount::default()
     }
 }
@@ -51,7 +55,7 @@ pub(super) fn role_binding(cluster: &ValidatedCluster) -> RoleBinding {
     RoleBinding {
         metadata: object_meta(cluster, name.clone(), Class::Other),
         role_ref: RoleRef {
-            api_group: "rbac.authorization.k8s.io".to_owned(),
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
             kind: "Role".to_owned(),
             name: name.clone(),
         },

@@ -47,7 +47,10 @@ pub(super) fn binding_secret(cluster: &ValidatedCluster, credentials: &Credentia
         ("password", password),
         ("uri", uri),
     ];
-    let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let data = data
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
     Secret {
         metadata: object_meta(cluster, Names(&cluster.name).binding(), Class::Other),
         type_: Some(BINDING_TYPE.to_owned()),
