@@ -21,7 +21,10 @@ pub(crate) fn covers(stored: &Value, planned: &Value) -> bool {
         }
         (Value::Array(stored), Value::Array(planned)) => {
             stored.len() == planned.len()
-                && stored.iter().zip(planned).all(|(stored, planned)| covers(stored, planned))
+                && stored
+                    .iter()
+                    .zip(planned)
+                    .all(|(stored, planned)| covers(stored, planned))
         }
         (stored, planned) => stored == planned,
     }
@@ -47,13 +50,21 @@ mod tests {
     #[test]
     fn fields_that_the_server_added_are_no_difference() {
         let stored = json!({"a": 1, "uid": "x", "list": [{"name": "n", "protocol": "TCP"}]});
-        assert!(covers(&stored, &json!({"a": 1, "list": [{"name": "n"}], "none": {}})));
+        assert!(covers(
+            &stored,
+            &json!({"a": 1, "list": [{"name": "n"}], "none": {}})
+        ));
     }
 
     #[test]
     fn every_other_deviation_is_a_difference() {
         let stored = json!({"a": 1, "list": [1, 2]});
-        for planned in [json!({"a": 2}), json!({"b": 1}), json!({"list": [1]}), json!({"list": [2, 1]})] {
+        for planned in [
+            json!({"a": 2}),
+            json!({"b": 1}),
+            json!({"list": [1]}),
+            json!({"list": [2, 1]}),
+        ] {
             assert!(!covers(&stored, &planned), "{planned}");
         }
     }

@@ -82,12 +82,19 @@ async fn count_up(api: &Api<Event>, name: &str) -> Result<(), Error> {
         "count": stored.count.unwrap_or(1).saturating_add(1),
         "lastTimestamp": Time(Timestamp::now()),
     });
-    api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
+    api.patch(name, &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .map(drop)
 }
 
 fn event(happening: &Happening, about: &ObjectReference, now: Timestamp) -> Event {
     let mut hasher = DefaultHasher::new();
-    (&about.uid, happening.severity.as_str(), happening.reason, &happening.message)
+    (
+        &about.uid,
+        happening.severity.as_str(),
+        happening.reason,
+        &happening.message,
+    )
         .hash(&mut hasher);
     let object = about.name.as_deref().unwrap_or_default();
     Event {
@@ -142,7 +149,10 @@ mod tests {
         };
         let name = |message: &str, second: i64| {
             let now = Timestamp::from_second(second).unwrap();
-            event(&happening(message), &about, now).metadata.name.unwrap()
+            event(&happening(message), &about, now)
+                .metadata
+                .name
+                .unwrap()
         };
         assert_eq!(name("a", 1), name("a", 2));
         assert_ne!(name("a", 1), name("b", 1));
