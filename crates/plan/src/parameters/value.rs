@@ -41,7 +41,7 @@ pub(super) fn check(kind: &Kind, value: &str) -> Result<(), String> {
 fn is_boolean(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let begins = |word: &&str| !lower.is_empty() && word.starts_with(&lower);
-    matches!(lower.as_str(), "0" | "1") || (lower != "o" && BOOLEANS.iter().any(|w| begins(&w)))
+    matches!(lower.as_str(), "0" | "1") || (lower != "o" && BOOLEANS.iter().any(begins))
 }
 
 /// Where a list has on or off, the other spellings of a boolean are taken too.
