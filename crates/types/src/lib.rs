@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
+
 mod duration;
 mod name;
 mod quantity;
