@@ -119,7 +119,7 @@ impl Session {
             .application_name(APPLICATION)
             .options(format!(
                 "-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} \
-                 -c client_min_messages=warning -c log_min_duration_statement=-1"
+                 -c client_min_messages=warning"
             ))
             .connect_timeout(CONNECT)
             .tcp_user_timeout(CONNECT);

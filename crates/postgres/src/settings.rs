@@ -35,12 +35,13 @@ SELECT s.name, pg_catalog.current_setting(s.name) AS old,
     WHERE lower(f.name) = lower(s.name) ORDER BY f.seqno DESC LIMIT 1), s.boot_val) AS new
 FROM pg_catalog.pg_settings AS s WHERE s.pending_restart ORDER BY s.name";
 
-/// A change that takes a restart is listed as an error too, but says so in a text that never changes
-/// with the language, since messages are in English here.
+/// A change that takes a restart is listed with an error too.
 const ERRORS: &str = "\
-SELECT COALESCE(name || ': ', 'line ' || sourceline || ': ') || error AS error
-FROM pg_catalog.pg_file_settings
-WHERE error IS NOT NULL AND error <> 'setting could not be changed without restart' LIMIT 1";
+SELECT COALESCE(f.name || ': ', 'line ' || f.sourceline || ': ') || f.error AS error
+FROM pg_catalog.pg_file_settings AS f
+WHERE f.error IS NOT NULL AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_settings AS s WHERE lower(s.name) = lower(f.name) AND s.pending_restart)
+ORDER BY f.seqno LIMIT 1";
 
 impl Session {
     /// Makes the server read its files again, and waits until this session has, after which

@@ -11,21 +11,21 @@ use howdah_postgres::{
 use howdah_testkit::{Components, LoopbackAddress, TempWorld, free_loopback_address};
 
 /// How long anything may take on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An instance, and what keeps its world alive.
-pub struct Member {
-    pub instance: Instance,
-    pub parameters: String,
+pub(crate) struct Member {
+    pub(crate) instance: Instance,
+    pub(crate) parameters: String,
     address: LoopbackAddress,
     _lock: VolumeLock,
     // Dropped last: it ends whatever still runs.
-    pub world: TempWorld,
+    _world: TempWorld,
 }
 
 /// The components folder. The first call also gives up root, for good: Postgres refuses it, and so
 /// does [`Instance`]. The folder of components is found first, since root has its own.
-pub fn components() -> Result<&'static Components> {
+pub(crate) fn components() -> Result<&'static Components> {
     static COMPONENTS: OnceLock<Result<Components, String>> = OnceLock::new();
     COMPONENTS
         .get_or_init(|| {
@@ -49,13 +49,13 @@ fn give_up_root() -> Result<()> {
 }
 
 /// The programs of one major version.
-pub async fn programs(major: u32) -> Result<Programs> {
+pub(crate) async fn programs(major: u32) -> Result<Programs> {
     let found = components()?.postgres(major)?;
     Ok(Programs::in_folder(&found.bin, found.env).await?)
 }
 
 /// The credentials that all members of a test share.
-pub fn credentials(password: &str) -> Credentials {
+pub(crate) fn credentials(password: &str) -> Credentials {
     let credential = |name: &str| Credential {
         name: name.to_owned(),
         password: format!("{password} of '{name}'").into(),
@@ -69,7 +69,7 @@ pub fn credentials(password: &str) -> Credentials {
 
 impl Member {
     /// A member with an empty volume.
-    pub async fn new(major: u32, name: &str) -> Result<Self> {
+    pub(crate) async fn new(major: u32, name: &str) -> Result<Self> {
         let programs = programs(major).await?;
         let world = TempWorld::new()?;
         let address = free_loopback_address()?;
@@ -88,12 +88,12 @@ impl Member {
             instance,
             parameters: "shared_buffers = '16MB'\nwal_level = 'replica'\n".to_owned(),
             address,
-            world,
+            _world: world,
         })
     }
 
     /// A running primary with its roles.
-    pub async fn primary(major: u32) -> Result<(Self, Postmaster)> {
+    pub(crate) async fn primary(major: u32) -> Result<(Self, Postmaster)> {
         let member = Self::new(major, "simple-0").await?;
         member.instance.initialise().await?;
         let postmaster = member.start_primary().await?;
@@ -103,7 +103,7 @@ impl Member {
     }
 
     /// A running standby of `primary`.
-    pub async fn standby_of(primary: &Self, major: u32) -> Result<(Self, Postmaster)> {
+    pub(crate) async fn standby_of(primary: &Self, major: u32) -> Result<(Self, Postmaster)> {
         let member = Self::new(major, "simple-1").await?;
         let configuration = member.configuration(Some(primary.as_upstream()));
         member.instance.clone_from_upstream(&configuration).await?;
@@ -112,7 +112,7 @@ impl Member {
         Ok((member, postmaster))
     }
 
-    pub fn configuration(&self, upstream: Option<Upstream>) -> Configuration {
+    pub(crate) fn configuration(&self, upstream: Option<Upstream>) -> Configuration {
         Configuration {
             parameters: self.parameters.clone(),
             hba: "host all all 127.0.0.0/8 scram-sha-256\n\
@@ -122,18 +122,18 @@ impl Member {
         }
     }
 
-    pub async fn start_primary(&self) -> Result<Postmaster> {
+    pub(crate) async fn start_primary(&self) -> Result<Postmaster> {
         self.instance.configure(&self.configuration(None)).await?;
         let postmaster = self.instance.start_primary().await?;
         postmaster.wait_ready(PATIENCE).await?;
         Ok(postmaster)
     }
 
-    pub fn as_upstream(&self) -> Upstream {
+    pub(crate) fn as_upstream(&self) -> Upstream {
         self.upstream_with("first")
     }
 
-    pub fn upstream_with(&self, password: &str) -> Upstream {
+    pub(crate) fn upstream_with(&self, password: &str) -> Upstream {
         let replication = credentials(password).replication;
         Upstream {
             address: self.address.ip(),
@@ -143,7 +143,7 @@ impl Member {
     }
 
     /// One value as text, asked for through psql as a user would.
-    pub async fn value(&self, sql: &str) -> Result<String> {
+    pub(crate) async fn value(&self, sql: &str) -> Result<String> {
         let major = u32::from(self.instance.programs().version().major().number());
         let mut command = components()?.postgres(major)?.command("psql");
         command
@@ -164,7 +164,7 @@ impl Member {
     }
 
     /// Waits until a statement gives that value.
-    pub async fn wait_for(&self, sql: &str, expected: &str) -> Result<()> {
+    pub(crate) async fn wait_for(&self, sql: &str, expected: &str) -> Result<()> {
         howdah_testkit::wait_until(PATIENCE, sql, async || match self.value(sql).await {
             Ok(value) if value == expected => Ok(()),
             Ok(value) => Err(value),
@@ -174,7 +174,7 @@ impl Member {
     }
 
     /// Waits until the standby streams, and gives its session.
-    pub async fn wait_streaming(&self) -> Result<Session> {
+    pub(crate) async fn wait_streaming(&self) -> Result<Session> {
         let session = self.instance.connect().await?;
         howdah_testkit::wait_until(PATIENCE, "streaming", async || {
             let status = session.status().await.map_err(|error| error.to_string())?;
@@ -190,7 +190,7 @@ impl Member {
 }
 
 /// Stops in order, and checks that the first signal was enough.
-pub async fn stop(postmaster: &Postmaster) -> Result<()> {
+pub(crate) async fn stop(postmaster: &Postmaster) -> Result<()> {
     let stopped = postmaster.stop(StopMode::Fast, PATIENCE).await?;
     anyhow::ensure!(!stopped.escalated, "the stop had to be forced");
     anyhow::ensure!(

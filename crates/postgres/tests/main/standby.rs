@@ -6,7 +6,7 @@ use pretty_assertions::assert_eq;
 
 use crate::member::{Member, PATIENCE, stop};
 
-pub async fn a_clone_streams(major: u32) -> Result<()> {
+pub(crate) async fn a_clone_streams(major: u32) -> Result<()> {
     let (primary, _postmaster) = Member::primary(major).await?;
     primary.value("CREATE TABLE t AS SELECT 1 AS n").await?;
     let (standby, postmaster) = Member::standby_of(&primary, major).await?;
@@ -44,7 +44,7 @@ pub async fn a_clone_streams(major: u32) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_standby_starts_although_values_were_lowered(major: u32) -> Result<()> {
+pub(crate) async fn a_standby_starts_although_values_were_lowered(major: u32) -> Result<()> {
     let (mut primary, postmaster) = Member::primary(major).await?;
     let (mut standby, standby_postmaster) = Member::standby_of(&primary, major).await?;
     standby.wait_streaming().await?;
@@ -94,7 +94,9 @@ pub async fn a_standby_starts_although_values_were_lowered(major: u32) -> Result
     Ok(())
 }
 
-pub async fn a_standby_that_fell_behind_is_recognised_and_replaced(major: u32) -> Result<()> {
+pub(crate) async fn a_standby_that_fell_behind_is_recognised_and_replaced(
+    major: u32,
+) -> Result<()> {
     let (mut primary, postmaster) = Member::primary(major).await?;
     let (standby, standby_postmaster) = Member::standby_of(&primary, major).await?;
     let session = standby.wait_streaming().await?;

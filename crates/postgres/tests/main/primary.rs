@@ -18,7 +18,7 @@ async fn initialised(member: &Member) -> Result<Initialised> {
     }
 }
 
-pub async fn an_empty_volume_becomes_a_primary_once(major: u32) -> Result<()> {
+pub(crate) async fn an_empty_volume_becomes_a_primary_once(major: u32) -> Result<()> {
     let member = Member::new(major, "simple-0").await?;
     assert_eq!(member.instance.inspect().await?, DataDirectory::Empty);
     member.instance.initialise().await?;
@@ -59,7 +59,7 @@ pub async fn an_empty_volume_becomes_a_primary_once(major: u32) -> Result<()> {
     Ok(())
 }
 
-pub async fn role_passwords_are_set_once(major: u32) -> Result<()> {
+pub(crate) async fn role_passwords_are_set_once(major: u32) -> Result<()> {
     let (member, _postmaster) = Member::primary(major).await?;
     let session = member.instance.connect().await?;
     assert_eq!(session.ensure_roles(&credentials("first")).await?, 0);
@@ -84,7 +84,7 @@ pub async fn role_passwords_are_set_once(major: u32) -> Result<()> {
     Ok(())
 }
 
-pub async fn parameters_are_reloaded_or_wait_for_a_restart(major: u32) -> Result<()> {
+pub(crate) async fn parameters_are_reloaded_or_wait_for_a_restart(major: u32) -> Result<()> {
     let (mut member, postmaster) = Member::primary(major).await?;
     let session = member.instance.connect().await?;
     assert_eq!(session.pending_restart().await?, []);
@@ -139,7 +139,7 @@ pub async fn parameters_are_reloaded_or_wait_for_a_restart(major: u32) -> Result
     Ok(())
 }
 
-pub async fn a_killed_postmaster_starts_again(major: u32) -> Result<()> {
+pub(crate) async fn a_killed_postmaster_starts_again(major: u32) -> Result<()> {
     let (member, postmaster) = Member::primary(major).await?;
     member
         .value("CREATE TABLE kept AS SELECT 42 AS answer")
