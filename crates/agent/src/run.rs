@@ -1,5 +1,6 @@
 //! Putting the agent together, and its end.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use howdah_postgres::{
 };
 use howdah_types::PgVersion;
 use kube::Client;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -56,46 +58,44 @@ pub enum Error {
     Signals(#[source] std::io::Error),
 }
 
-/// Runs the agent until it is told to stop by SIGTERM or SIGINT, and Postgres is stopped.
+/// Runs the agent until it is told to stop by SIGTERM or SIGINT, and Postgres is stopped. The programs
+/// of Postgres are found on PATH, the API by kubeconfig or by the files of the Pod.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let stopped = stop_signal()?;
-    let client = async {
-        let mut complaint = Complaint::default();
-        loop {
-            match Client::try_default().await {
-                Ok(client) => return client,
-                Err(error) => {
-                    if let Some(error) = complaint.new_one(&error) {
-                        warn!(error, "no access to the API yet");
-                    }
-                    tokio::time::sleep(AGAIN).await;
-                }
-            }
-        }
-    };
-    let mut stopped = std::pin::pin!(stopped);
+    let mut stop = std::pin::pin!(stop_signal()?);
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = Programs::on_path(&path).await.map_err(Error::Programs)?;
     tokio::select! {
-        client = client => run_with_client(args, client, stopped).await,
-        () = &mut stopped => Ok(()),
+        client = first_client() => run_with(args, client, programs, stop).await,
+        () = &mut stop => Ok(()),
     }
 }
 
-/// As [`run`], over a given client, until `stop` is ready.
-pub async fn run_with_client(
+/// As [`run`], with a client and programs from elsewhere, until `stop` is ready.
+pub async fn run_with(
     args: Args,
     client: Client,
+    programs: Programs,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let config = Config::try_from(args).map_err(Error::Args)?;
-    let listener = rest::bind(&config).await.map_err(Error::Listen)?;
-    let path = std::env::var("PATH").unwrap_or_default();
-    let programs = Programs::on_path(&path).await.map_err(Error::Programs)?;
     check_version(config.postgres_version, programs.version())?;
+    let listener = rest::bind(&config).await.map_err(Error::Listen)?;
     let mut stop = std::pin::pin!(stop);
     let opened = tokio::select! {
         opened = open(&config, programs) => opened?,
         () = &mut stop => return Ok(()),
     };
+    drive(config, client, listener, opened, stop).await;
+    Ok(())
+}
+
+async fn drive(
+    config: Config,
+    client: Client,
+    listener: TcpListener,
+    opened: Opened,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) {
     let (inputs, received) = mpsc::unbounded_channel();
     let cluster = Cluster::new(client, &config.namespace, config.cluster.clone());
     let state = State::new(howdah_ha::Member {
@@ -103,7 +103,8 @@ pub async fn run_with_client(
         holder: holder(&config),
         may_bootstrap: config.may_bootstrap,
     });
-    info!(instance = %config.instance, postgres = %opened.instance.programs().version(), "agent started");
+    let version = opened.instance.programs().version();
+    info!(instance = %config.instance, postgres = %version, "agent started");
     let member = Member::new(config, opened.instance, cluster, inputs, opened.mounted);
     let member = Arc::new(member);
     let mut tasks = JoinSet::new();
@@ -112,7 +113,8 @@ pub async fn run_with_client(
     tasks.spawn(watching::control_record(Arc::clone(&member)));
     tasks.spawn(publisher::publish(Arc::clone(&member)));
     tasks.spawn(keeper::keep(Arc::clone(&member), opened.files));
-    let mut driver = std::pin::pin!(Driver::new(Arc::clone(&member), state, received).run());
+    let driver = Driver::new(Arc::clone(&member), state, received);
+    let mut driver = std::pin::pin!(driver.run());
     tokio::select! {
         () = &mut driver => {}
         () = &mut stop => {
@@ -123,7 +125,22 @@ pub async fn run_with_client(
     tasks.shutdown().await;
     drop(opened.lock);
     info!("agent ended");
-    Ok(())
+}
+
+/// A client needs only its configuration, not yet an API that answers.
+async fn first_client() -> Client {
+    let mut complaint = Complaint::default();
+    loop {
+        match Client::try_default().await {
+            Ok(client) => return client,
+            Err(error) => {
+                if let Some(error) = complaint.new_one(&error) {
+                    warn!(error, "no access to the API yet");
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
 }
 
 struct Opened {
