@@ -28,50 +28,13 @@ use crate::schema::rules;
     status = "BackupStatus",
     derive = "PartialEq",
     doc = "One backup of a cluster. Creating it takes the backup; deleting it deletes the backup.",
-    printcolumn(
-        name = "cluster",
-        type_ = "string",
-        json_path = ".spec.sgCluster",
-        description = "SGCluster that the backup is of"
-    ),
-    printcolumn(
-        name = "managed",
-        type_ = "boolean",
-        json_path = ".spec.managedLifecycle",
-        description = "Whether retention may delete it"
-    ),
-    printcolumn(
-        name = "status",
-        type_ = "string",
-        json_path = ".status.process.status",
-        description = "How far the backup is"
-    ),
-    printcolumn(
-        name = "pg-version",
-        type_ = "string",
-        json_path = ".status.backupInformation.postgresVersion",
-        description = "Version of Postgres",
-        priority = 1
-    ),
-    printcolumn(
-        name = "compressed-size",
-        type_ = "integer",
-        json_path = ".status.backupInformation.size.compressed",
-        description = "Bytes in the object storage",
-        priority = 1
-    ),
-    printcolumn(
-        name = "timeline",
-        type_ = "string",
-        json_path = ".status.backupInformation.timeline",
-        description = "Timeline of the backup",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "cluster", "type": "string", "jsonPath": ".spec.sgCluster", "description": "SGCluster that the backup is of"}"#,
+    printcolumn = r#"{"name": "managed", "type": "boolean", "jsonPath": ".spec.managedLifecycle", "description": "Whether retention may delete it"}"#,
+    printcolumn = r#"{"name": "status", "type": "string", "jsonPath": ".status.process.status", "description": "How far the backup is"}"#,
+    printcolumn = r#"{"name": "pg-version", "type": "string", "jsonPath": ".status.backupInformation.postgresVersion", "priority": 1, "description": "Version of Postgres"}"#,
+    printcolumn = r#"{"name": "compressed-size", "type": "integer", "jsonPath": ".status.backupInformation.size.compressed", "priority": 1, "description": "Bytes in the object storage"}"#,
+    printcolumn = r#"{"name": "timeline", "type": "string", "jsonPath": ".status.backupInformation.timeline", "priority": 1, "description": "Timeline of the backup"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules(&[(

@@ -23,23 +23,9 @@ const MEMORY: &str = r"^[0-9]+(\.[0-9]+)?(Mi|Gi)$";
     namespaced,
     derive = "PartialEq",
     doc = "How much CPU and memory the instances of a cluster get. Clusters name it in `spec.sgInstanceProfile`.",
-    printcolumn(
-        name = "cpu",
-        type_ = "string",
-        json_path = ".spec.cpu",
-        description = "CPU of an instance"
-    ),
-    printcolumn(
-        name = "memory",
-        type_ = "string",
-        json_path = ".spec.memory",
-        description = "Memory of an instance"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "cpu", "type": "string", "jsonPath": ".spec.cpu", "description": "CPU of an instance"}"#,
+    printcolumn = r#"{"name": "memory", "type": "string", "jsonPath": ".spec.memory", "description": "Memory of an instance"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceProfileSpec {

@@ -30,17 +30,8 @@ use crate::schema::rules;
     namespaced,
     derive = "PartialEq",
     doc = "An object storage for backups and WAL. Clusters name it in `spec.configurations.backups[].sgObjectStorage`.",
-    printcolumn(
-        name = "type",
-        type_ = "string",
-        json_path = ".spec.type",
-        description = "Kind of object storage"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "type", "type": "string", "jsonPath": ".spec.type", "description": "Kind of object storage"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules(&[

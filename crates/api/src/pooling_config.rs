@@ -57,11 +57,7 @@ pub const POOLING_BLOCKLIST: [&str; 29] = [
     status = "PoolingConfigStatus",
     derive = "PartialEq",
     doc = "Settings of the connection pooler. Clusters name it in `spec.configurations.sgPoolingConfig`.",
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PoolingConfigSpec {

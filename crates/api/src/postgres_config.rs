@@ -43,17 +43,8 @@ pub const POSTGRES_BLOCKLIST: [&str; 14] = [
     status = "PostgresConfigStatus",
     derive = "PartialEq",
     doc = "Parameters of Postgres, for one major version. Clusters name it in `spec.configurations.sgPostgresConfig`.",
-    printcolumn(
-        name = "version",
-        type_ = "string",
-        json_path = ".spec.postgresVersion",
-        description = "Major version of Postgres"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "version", "type": "string", "jsonPath": ".spec.postgresVersion", "description": "Major version of Postgres"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PostgresConfigSpec {

@@ -5,9 +5,11 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-/// ISO 8601 durations; a `minLength` of 3 beside it refuses `P` and `PT`.
-pub(crate) const ISO_DURATION: &str =
-    r"^P([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+(\.[0-9]+)?S)?)?$";
+/// Rule for ISO 8601 durations.
+pub(crate) const ISO_DURATION: (&str, &str) = (
+    "self.matches('^P([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]+)?S)?)?$') && self.matches('[0-9]')",
+    "must be an ISO 8601 duration, for example PT30M, PT2H or P1D",
+);
 
 /// An amount of storage: a number and `Mi`, `Gi` or `Ti`.
 pub(crate) const STORAGE_SIZE: &str = r"^[0-9]+(\.[0-9]+)?(Mi|Gi|Ti)$";

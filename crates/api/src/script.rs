@@ -30,17 +30,8 @@ const UNIQUE_IDS: (&str, &str) = (
     status = "ScriptStatus",
     derive = "PartialEq",
     doc = "SQL for clusters to run. Clusters name it in `spec.managedSql.scripts[].sgScript`.",
-    printcolumn(
-        name = "scripts",
-        type_ = "string",
-        json_path = ".spec.scripts[*].name",
-        description = "Names of the entries"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "scripts", "type": "string", "jsonPath": ".spec.scripts[*].name", "description": "Names of the entries"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ScriptSpec {

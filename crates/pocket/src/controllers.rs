@@ -19,16 +19,15 @@ use kube::runtime::controller::Action;
 use tokio_util::sync::CancellationToken;
 
 /// What the controllers need to know.
-#[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// The folder below which each PersistentVolume is a directory.
-    pub volumes_dir: Utf8PathBuf,
+    pub(crate) volumes: Utf8PathBuf,
     /// The certificate of the authority that signed the API server's, PEM.
-    pub ca_certificate: String,
+    pub(crate) authority: String,
 }
 
 /// Runs all controllers until `shutdown`.
-pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
+pub(crate) async fn run(client: Client, config: Config, shutdown: CancellationToken) {
     let controllers: [BoxFuture<'static, ()>; 6] = [
         Box::pin(endpoints::run(client.clone(), shutdown.clone())),
         Box::pin(events::run(client.clone(), shutdown.clone())),
@@ -36,10 +35,10 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
         Box::pin(namespaces::run(client.clone(), shutdown.clone())),
         Box::pin(service_accounts::run(
             client.clone(),
-            config.ca_certificate,
+            config.authority,
             shutdown.clone(),
         )),
-        Box::pin(volumes::run(client, config.volumes_dir, shutdown)),
+        Box::pin(volumes::run(client, config.volumes, shutdown)),
     ];
     futures::future::join_all(controllers).await;
 }

@@ -2,6 +2,8 @@
 
 mod api;
 pub mod controllers;
+pub mod net;
+pub mod node;
 mod pki;
 mod store;
 mod up;

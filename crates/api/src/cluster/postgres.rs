@@ -84,7 +84,7 @@ pub struct PostgresSsl {
     /// How long a generated certificate is valid, as an ISO 8601 duration, for example `P90D`.
     /// Default: 365 days. It is renewed before it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub duration: Option<String>,
     /// Secret key that holds your own certificate, PEM encoded, with its chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

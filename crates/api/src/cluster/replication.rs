@@ -117,7 +117,7 @@ pub struct ReplicationInitialization {
     pub mode: InitializationMode,
     /// Oldest backup that may be used, as an ISO 8601 duration before now, for example `P1D`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub backup_newer_than: Option<String>,
     /// Limits on the use of disk and network while a backup is copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::ISO_DURATION;
+use crate::schema::{ISO_DURATION, rules};
 
 /// Order in which instances are created.
 #[derive(
@@ -31,6 +31,7 @@ pub struct UpdateStrategy {
     pub method: Option<RolloutMethod>,
     /// Times at which Pods may be renewed, for type `Schedule`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub schedule: Vec<RolloutWindow>,
 }
 
@@ -69,6 +70,6 @@ pub struct RolloutWindow {
     /// Start, as a five-field cron expression in UTC, for example `0 3 * * 0`.
     pub cron: String,
     /// Length, as an ISO 8601 duration, for example `PT2H`.
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub duration: String,
 }

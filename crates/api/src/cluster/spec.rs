@@ -27,63 +27,15 @@ use super::{
         status_replicas_path = ".status.instances",
         label_selector_path = ".status.labelSelector"
     ),
-    printcolumn(
-        name = "Version",
-        type_ = "string",
-        json_path = ".status.postgresVersion",
-        description = "Version of Postgres in use"
-    ),
-    printcolumn(
-        name = "Flavor",
-        type_ = "string",
-        json_path = ".spec.postgres.flavor",
-        description = "Flavor of Postgres",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Instances",
-        type_ = "integer",
-        json_path = ".spec.instances",
-        description = "Number of instances wanted"
-    ),
-    printcolumn(
-        name = "Profile",
-        type_ = "string",
-        json_path = ".spec.sgInstanceProfile",
-        description = "SGInstanceProfile of the instances"
-    ),
-    printcolumn(
-        name = "Disk",
-        type_ = "string",
-        json_path = ".spec.pods.persistentVolume.size",
-        description = "Size of each instance's volume"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Replication",
-        type_ = "string",
-        json_path = ".spec.replication.mode",
-        description = "How commits reach the replicas",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Backup Object Storage",
-        type_ = "string",
-        json_path = ".spec.configurations.backups[0].sgObjectStorage",
-        description = "SGObjectStorage of the backups",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Backup Schedule",
-        type_ = "string",
-        json_path = ".spec.configurations.backups[0].cronSchedule",
-        description = "When backups are taken",
-        priority = 1
-    )
+    printcolumn = r#"{"name": "Version", "type": "string", "jsonPath": ".status.postgresVersion", "description": "Version of Postgres in use"}"#,
+    printcolumn = r#"{"name": "Flavor", "type": "string", "jsonPath": ".spec.postgres.flavor", "priority": 1, "description": "Flavor of Postgres"}"#,
+    printcolumn = r#"{"name": "Instances", "type": "integer", "jsonPath": ".spec.instances", "description": "Number of instances wanted"}"#,
+    printcolumn = r#"{"name": "Profile", "type": "string", "jsonPath": ".spec.sgInstanceProfile", "description": "SGInstanceProfile of the instances"}"#,
+    printcolumn = r#"{"name": "Disk", "type": "string", "jsonPath": ".spec.pods.persistentVolume.size", "description": "Size of each instance's volume"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Replication", "type": "string", "jsonPath": ".spec.replication.mode", "priority": 1, "description": "How commits reach the replicas"}"#,
+    printcolumn = r#"{"name": "Backup Object Storage", "type": "string", "jsonPath": ".spec.configurations.backups[0].sgObjectStorage", "priority": 1, "description": "SGObjectStorage of the backups"}"#,
+    printcolumn = r#"{"name": "Backup Schedule", "type": "string", "jsonPath": ".spec.configurations.backups[0].cronSchedule", "priority": 1, "description": "When backups are taken"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules::cluster()))]

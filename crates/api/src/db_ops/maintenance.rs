@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{ISO_DURATION, yes};
+use crate::schema::{ISO_DURATION, rules, yes};
 
 /// Settings of a vacuum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +23,7 @@ pub struct Vacuum {
     pub disable_page_skipping: bool,
     /// Databases to vacuum. Without it all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
     pub databases: Vec<VacuumDatabase>,
 }
 
@@ -77,10 +78,11 @@ pub struct Repack {
     /// How long to wait for sessions that block a table before they are ended, as an ISO 8601
     /// duration, for example `PT1M`. Default: one minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub wait_timeout: Option<String>,
     /// Databases to repack. Without it all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
     pub databases: Vec<RepackDatabase>,
 }
 
@@ -105,6 +107,6 @@ pub struct RepackDatabase {
     /// How long to wait for sessions that block a table before they are ended, as an ISO 8601
     /// duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub wait_timeout: Option<String>,
 }

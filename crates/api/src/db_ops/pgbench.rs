@@ -22,7 +22,7 @@ pub struct Pgbench {
     #[schemars(length(max = 20), regex(pattern = STORAGE_SIZE))]
     pub database_size: String,
     /// How long to measure, as an ISO 8601 duration, for example `PT10M`.
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub duration: String,
     /// Protocol: `simple`, `extended` or `prepared`.
     #[serde(default)]

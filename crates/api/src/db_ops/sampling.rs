@@ -16,10 +16,10 @@ pub struct Sampling {
     /// Database whose queries are recorded.
     pub target_database: String,
     /// How long to watch which queries are the most important, as an ISO 8601 duration.
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub top_queries_collect_duration: String,
     /// How long to record, as an ISO 8601 duration.
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub sampling_duration: String,
     /// What makes a query important: the `time` it takes, its number of `calls`, or a `custom`
     /// query.

@@ -11,7 +11,7 @@ use super::{
 use crate::cluster::BackupScheduling;
 use crate::schema::{ISO_DURATION, rules};
 
-const SPEC_RULES: [(&str, &str); 5] = [
+const SPEC_RULES: [(&str, &str); 4] = [
     (
         "self == oldSelf",
         "an operation cannot be changed once it is created; delete it and create another",
@@ -28,10 +28,6 @@ const SPEC_RULES: [(&str, &str); 5] = [
         "self.op != 'majorVersionUpgrade' || (has(self.majorVersionUpgrade) && has(self.majorVersionUpgrade.postgresVersion) && has(self.majorVersionUpgrade.sgPostgresConfig))",
         "op majorVersionUpgrade needs majorVersionUpgrade.postgresVersion and majorVersionUpgrade.sgPostgresConfig: the version to go to and its configuration",
     ),
-    (
-        "(!has(self.benchmark) || self.op == 'benchmark') && (!has(self.vacuum) || self.op == 'vacuum') && (!has(self.repack) || self.op == 'repack') && (!has(self.restart) || self.op == 'restart') && (!has(self.securityUpgrade) || self.op == 'securityUpgrade') && (!has(self.minorVersionUpgrade) || self.op == 'minorVersionUpgrade') && (!has(self.majorVersionUpgrade) || self.op == 'majorVersionUpgrade')",
-        "only the section with the name of op may be set",
-    ),
 ];
 
 /// One operation on a cluster.
@@ -47,43 +43,12 @@ const SPEC_RULES: [(&str, &str); 5] = [
     status = "DbOpsStatus",
     derive = "PartialEq",
     doc = "One operation on a cluster, such as a restart or an upgrade. Creating it starts the operation.",
-    printcolumn(
-        name = "cluster",
-        type_ = "string",
-        json_path = ".spec.sgCluster",
-        description = "SGCluster to operate on"
-    ),
-    printcolumn(
-        name = "operation",
-        type_ = "string",
-        json_path = ".spec.op",
-        description = "What is done"
-    ),
-    printcolumn(
-        name = "status",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.status==\"True\")].reason",
-        description = "How far the operation is"
-    ),
-    printcolumn(
-        name = "started-at",
-        type_ = "string",
-        json_path = ".status.opStarted",
-        description = "When it was started",
-        priority = 1
-    ),
-    printcolumn(
-        name = "retries",
-        type_ = "integer",
-        json_path = ".status.opRetries",
-        description = "How often it was tried again",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn = r#"{"name": "cluster", "type": "string", "jsonPath": ".spec.sgCluster", "description": "SGCluster to operate on"}"#,
+    printcolumn = r#"{"name": "operation", "type": "string", "jsonPath": ".spec.op", "description": "What is done"}"#,
+    printcolumn = r#"{"name": "status", "type": "string", "jsonPath": ".status.conditions[?(@.status==\"True\")].reason", "description": "How far the operation is"}"#,
+    printcolumn = r#"{"name": "started-at", "type": "string", "jsonPath": ".status.opStarted", "priority": 1, "description": "When it was started"}"#,
+    printcolumn = r#"{"name": "retries", "type": "integer", "jsonPath": ".status.opRetries", "priority": 1, "description": "How often it was tried again"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules(&SPEC_RULES)))]
@@ -100,7 +65,7 @@ pub struct DbOpsSpec {
     /// How long the operation may take, as an ISO 8601 duration, for example `PT1H`. Then it has
     /// failed. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3), regex(pattern = ISO_DURATION))]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules(&[ISO_DURATION])))]
     pub timeout: Option<String>,
     /// Number of times that a failed operation is tried again; 0 is never.
     #[serde(default)]

@@ -11,16 +11,20 @@ use crate::selectors::SecretKeySelector;
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules(&[
     (
-        "has(self.sodium) == (has(self.method) && self.method == 'sodium')",
-        "method sodium needs the section sodium, and other methods must not have it",
+        "!has(self.method) || self.method != 'sodium' || has(self.sodium)",
+        "method sodium needs the section sodium with the key",
     ),
     (
-        "has(self.openpgp) == (has(self.method) && self.method == 'openpgp')",
-        "method openpgp needs the section openpgp, and other methods must not have it",
+        "!has(self.method) || self.method != 'openpgp' || has(self.openpgp)",
+        "method openpgp needs the section openpgp with the key",
+    ),
+    (
+        "has(self.method) || (!has(self.sodium) && !has(self.openpgp))",
+        "set method to sodium or openpgp; without it nothing would be encrypted",
     ),
 ])))]
 pub struct Encryption {
-    /// `sodium` or `openpgp`. The section of the same name must be there, and no other.
+    /// `sodium` or `openpgp`. The section of the same name must be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<EncryptionMethod>,
     /// Encryption with libsodium.

@@ -55,14 +55,14 @@ pub enum S3StorageClass {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules(&[(
-    "(has(self.useIAMRole) && self.useIAMRole) != has(self.secretKeySelectors)",
-    "set either secretKeySelectors or useIAMRole: true",
+    "(has(self.useIAMRole) && self.useIAMRole) || has(self.secretKeySelectors)",
+    "set secretKeySelectors, or useIAMRole: true",
 )])))]
 pub struct AwsCredentials {
     /// Uses the IAM role that is bound to the ServiceAccount of the Pods, in place of a key.
     #[serde(rename = "useIAMRole", default)]
     pub use_iam_role: bool,
-    /// Where the access key is.
+    /// Where the access key is. Needed unless `useIAMRole` is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_selectors: Option<AwsSecretKeySelectors>,
 }
