@@ -1,0 +1,1 @@
+//! The network: Services as TCP forwarders.
