@@ -30,6 +30,19 @@ pub struct ConnectArgs {
     pub namespace: Option<String>,
 }
 
+impl ConnectArgs {
+    /// Whether anything was said about the connection.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        let Self {
+            kubeconfig,
+            context,
+            namespace,
+        } = self;
+        kubeconfig.is_some() || context.is_some() || namespace.is_some()
+    }
+}
+
 /// What the verbs need to know about the machine, decided by the binary.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -116,9 +129,15 @@ pub(crate) async fn connect(
         home.as_deref(),
         env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
     )?;
-    let refuse = |source| Error::Kubeconfig {
-        path: origin.describe(),
-        source: Box::new(source),
+    let refuse = |error| match error {
+        KubeconfigError::ReadConfig(source, path) => Error::KubeconfigFile {
+            path: path.display().to_string(),
+            source,
+        },
+        source => Error::Kubeconfig {
+            path: origin.describe(),
+            source: Box::new(source),
+        },
     };
     let mut config = load(&origin, args).await.map_err(refuse)?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);

@@ -23,6 +23,15 @@ pub enum Error {
         /// The last place that was looked at.
         looked: String,
     },
+    /// A kubeconfig could not be read.
+    #[error("read the kubeconfig {path}")]
+    KubeconfigFile {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// A kubeconfig could not be used.
     #[error("use the kubeconfig {path}")]
     Kubeconfig {
@@ -33,17 +42,19 @@ pub enum Error {
         source: Box<kube::config::KubeconfigError>,
     },
     /// The address in the kubeconfig does not answer.
-    #[error("cannot reach the Kubernetes API at {address}, named by {origin}: {advice}")]
+    // The cause stands before the advice, so it is part of the sentence and not a source.
+    #[error(
+        "the Kubernetes API at {address}, named by {origin}, cannot be reached ({cause}): {advice}"
+    )]
     Unreachable {
         /// The API's address.
         address: String,
         /// Where the address comes from.
         origin: String,
+        /// The reason given by the network.
+        cause: String,
         /// What to do.
         advice: &'static str,
-        /// The reason given by the network.
-        #[source]
-        source: Box<kube::Error>,
     },
     /// The API took the request and never answered.
     #[error("the Kubernetes API at {address} did not answer within {seconds} s")]

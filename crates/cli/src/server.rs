@@ -167,8 +167,8 @@ impl Server {
             kube::Error::Service(_) | kube::Error::HyperError(_) => Error::Unreachable {
                 address: self.address.clone(),
                 origin: self.origin.clone(),
+                cause: root_cause(&error),
                 advice: self.advice,
-                source: Box::new(error),
             },
             other => Error::Request {
                 address: self.address.clone(),
@@ -210,6 +210,15 @@ impl Server {
         let bytes = bytes.map_err(|error| self.error(error))?.to_bytes();
         Ok((code, warnings, bytes.to_vec()))
     }
+}
+
+/// The innermost reason; the layers above it only say that something failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 fn refused(code: StatusCode, bytes: &[u8]) -> Error {

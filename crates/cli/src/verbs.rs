@@ -20,23 +20,37 @@ use crate::terminal::Terminal;
 /// Everything that can be asked of an API, on pocket or on Kubernetes.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Create or change objects from manifests
+    /// Create or change objects from manifests.
+    ///
+    /// An object that does not exist is created; of one that exists, the fields in the manifest are set and
+    /// fields of an earlier manifest that are gone from it are removed. Unknown fields are refused.
     Apply(apply::ApplyArgs),
-    /// Delete objects
+    /// Delete objects, and wait until they are gone.
+    ///
+    /// Deleting a cluster deletes its data. The command returns when its Pods have stopped, too.
     Delete(delete::DeleteArgs),
-    /// List objects
+    /// List objects, or show single ones.
     Get(get::GetArgs),
-    /// Show an object, its parts and what happened to it
+    /// Show an object, its parts and what happened to it.
     Describe(describe::DescribeArgs),
-    /// Show the instances of a cluster
+    /// Show the instances of a cluster.
+    ///
+    /// Roles, timelines and lag are asked of the instances themselves; when none answers, what the API knows is
+    /// shown.
     Status(status::StatusArgs),
-    /// Open psql on a cluster
+    /// Open psql on a cluster, as its superuser.
+    ///
+    /// The connection goes through the Kubernetes API to the instance's Pod, so nothing needs to be reachable
+    /// from here but the API. psql is the one on PATH, or else the one of the components folder.
     Psql(psql::PsqlArgs),
-    /// Show what a cluster or Pod has logged
+    /// Show what a cluster or Pod has logged.
     Logs(logs::LogsArgs),
-    /// Show what happened to an object or in a namespace
+    /// Show what happened to an object or in a namespace.
+    ///
+    /// For a cluster, the events of its Pods, volumes and other parts are shown too. Events are kept for about
+    /// an hour.
     Events(events::EventsArgs),
-    /// Show the versions of this program and of the server
+    /// Show the versions of this program and of the server.
     Version(version::VersionArgs),
 }
 

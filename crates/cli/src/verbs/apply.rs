@@ -24,10 +24,7 @@ Examples:
 
 Exit codes: 0 all applied, 1 at least one refused (the others are applied), 2 wrong usage.";
 
-/// Create or change objects from manifests.
-///
-/// An object that does not exist is created; of one that exists, the fields in the manifest are set and
-/// fields of an earlier manifest that are gone from it are removed. Unknown fields are refused.
+/// Arguments of `howdah apply`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ApplyArgs {

@@ -30,9 +30,7 @@ Examples:
 Exit codes: 0 deleted, 1 an object does not exist or the server refused, 2 wrong usage,
 3 still there when --timeout ran out.";
 
-/// Delete objects, and wait until they are gone.
-///
-/// Deleting a cluster deletes its data. The command returns when its Pods have stopped, too.
+/// Arguments of `howdah delete`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {

@@ -26,7 +26,7 @@ Examples:
 
 Exit codes: 0 shown, 1 an object does not exist or the server refused, 2 wrong usage.";
 
-/// Show an object, its parts and what happened to it.
+/// Arguments of `howdah describe`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DescribeArgs {

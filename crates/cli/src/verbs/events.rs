@@ -25,10 +25,7 @@ Examples:
 
 Exit codes: 0 shown (also when nothing happened), 1 the server refused, 2 wrong usage.";
 
-/// Show what happened to an object or in a namespace.
-///
-/// For a cluster, the events of its Pods, volumes and other parts are shown too. Events are kept for about
-/// an hour.
+/// Arguments of `howdah events`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EventsArgs {

@@ -26,7 +26,7 @@ Examples:
 Exit codes: 0 shown (also when there is nothing to show), 1 an object does not exist or the
 server refused, 2 wrong usage.";
 
-/// List objects, or show single ones.
+/// Arguments of `howdah get`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {

@@ -28,7 +28,7 @@ Examples:
 
 Exit codes: 0 shown, 1 there is no such Pod, cluster or log, 2 wrong usage.";
 
-/// Show what a cluster or Pod has logged.
+/// Arguments of `howdah logs`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogsArgs {

@@ -32,10 +32,7 @@ Examples:
 Exit codes: those of psql (0 fine, 1 its own error, 2 connection lost, 3 error in a script),
 and 1 when the session could not be opened, 2 for wrong usage.";
 
-/// Open psql on a cluster, as its superuser.
-///
-/// The connection goes through the Kubernetes API to the instance's Pod, so nothing needs to be reachable
-/// from here but the API. psql is the one on PATH, or else the one of the components folder.
+/// Arguments of `howdah psql`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PsqlArgs {

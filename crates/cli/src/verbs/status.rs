@@ -23,10 +23,7 @@ Examples:
 Exit codes: 0 shown (with --wait: all instances stream), 1 there is no such cluster or the
 server refused, 2 wrong usage, 3 not all instances streamed within --timeout.";
 
-/// Show the instances of a cluster.
-///
-/// Roles, timelines and lag are asked of the instances themselves; when none answers, what the API knows is
-/// shown.
+/// Arguments of `howdah status`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatusArgs {

@@ -17,7 +17,7 @@ Examples:
 
 Exit codes: 0 shown, 1 the server could not be asked, 2 wrong usage.";
 
-/// Show the versions of this program and of the server.
+/// Arguments of `howdah version`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct VersionArgs {
