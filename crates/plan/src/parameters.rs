@@ -12,6 +12,8 @@ mod versions;
 
 use std::collections::BTreeMap;
 
+use howdah_types::PgMajor;
+
 use crate::invalid::Invalid;
 
 pub use blocklist::{is_agent_owned, is_blocked};
@@ -36,7 +38,7 @@ pub struct Source<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Layers<'a> {
     /// The Postgres major version.
-    pub major: u16,
+    pub major: PgMajor,
     /// What the instance has to live on.
     pub capacity: Capacity,
     /// The map of the referenced SGPostgresConfig and where it stands.
@@ -59,9 +61,21 @@ pub fn effective(layers: &Layers<'_>) -> Result<Effective, Vec<Invalid>> {
     let mut problems = Vec::new();
     let mut not_acted_on = Vec::new();
     let (config_source, config) = layers.config;
-    let config = accept(layers.major, config_source, config, Blocked::Refuse, &mut problems);
+    let config = accept(
+        layers.major,
+        config_source,
+        config,
+        Blocked::Refuse,
+        &mut problems,
+    );
     let (inline_source, inline) = layers.inline;
-    let inline = accept(layers.major, inline_source, inline, Blocked::Drop, &mut problems);
+    let inline = accept(
+        layers.major,
+        inline_source,
+        inline,
+        Blocked::Drop,
+        &mut problems,
+    );
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -93,7 +107,7 @@ enum Blocked {
 
 /// Checks and normalises the parameters of one source.
 fn accept(
-    major: u16,
+    major: PgMajor,
     source: Source<'_>,
     map: &Parameters,
     blocked: Blocked,
@@ -104,7 +118,11 @@ fn accept(
         let lower = name.to_ascii_lowercase();
         if is_blocked(&lower) {
             if blocked == Blocked::Refuse {
-                problems.push(refused(source, name, "is set by the operator and cannot be changed; remove it"));
+                problems.push(refused(
+                    source,
+                    name,
+                    "is set by the operator and cannot be changed; remove it",
+                ));
             }
             continue;
         }
@@ -124,7 +142,11 @@ fn accept(
 fn refused(source: Source<'_>, name: &str, why: &str) -> Invalid {
     Invalid::config(
         format!("{}.{}", source.path, name.escape_debug()),
-        format!("parameter \"{}\" of {} {why}", name.escape_debug(), source.what),
+        format!(
+            "parameter \"{}\" of {} {why}",
+            name.escape_debug(),
+            source.what
+        ),
     )
 }
 
@@ -135,12 +157,15 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, &str)]) -> Parameters {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     fn merge(config: &Parameters, inline: &Parameters) -> Result<Effective, Vec<Invalid>> {
         effective(&Layers {
-            major: 18,
+            major: "18".parse().unwrap(),
             capacity: Capacity {
                 cpu_millis: 1000,
                 memory: 2 << 30,
@@ -180,7 +205,9 @@ mod tests {
     fn derived_values_replace_built_in_ones_and_never_what_the_user_set() {
         let defaults = merge(&map(&[]), &map(&[])).unwrap().parameters;
         assert_eq!(defaults["maintenance_work_mem"], "128MB");
-        let set = merge(&map(&[("maintenance_work_mem", "2GB")]), &map(&[])).unwrap().parameters;
+        let set = merge(&map(&[("maintenance_work_mem", "2GB")]), &map(&[]))
+            .unwrap()
+            .parameters;
         assert_eq!(set["maintenance_work_mem"], "2GB");
     }
 

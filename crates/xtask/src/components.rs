@@ -100,6 +100,7 @@ fn build_missing(pins: &Pins, folder: &Utf8Path) -> Result<Vec<String>> {
     }
     remove_leftovers(folder)?;
     let mut builder = Builder::new(pins, folder)?;
+    builder.open_patchelf().context("get patchelf")?;
     let mut failed = Vec::new();
     for bundle in missing {
         if let Err(error) = builder.build(bundle) {
@@ -134,7 +135,6 @@ impl<'a> Builder<'a> {
     }
 
     fn build(&mut self, bundle: &Bundle) -> Result<()> {
-        self.open_patchelf().context("get patchelf")?;
         self.open_suite(&bundle.suite)?;
         let (Some(apt), Some(patchelf)) = (self.suites.get(&bundle.suite), &self.patchelf) else {
             bail!("the suite {} is not open", bundle.suite);

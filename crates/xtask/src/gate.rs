@@ -36,9 +36,7 @@ const ALL: [Stage; 8] = [
     ("crds", |gate| crds::check(&gate.workspace)),
     ("clippy", Gate::clippy),
     ("docs", Gate::docs),
-    ("release", |gate| {
-        gate.cargo(&["build", "--release", "--package", "howdah"])
-    }),
+    RELEASE,
     ("tests", |gate| gate.nextest(&["--workspace"])),
     ("doctests", |gate| {
         gate.cargo(&["test", "--workspace", "--doc", "--quiet"])

@@ -1,22 +1,6 @@
 //! Parameters that users cannot set: those the API refuses and those the instance agent owns.
 
-/// Refused in an SGPostgresConfig, dropped in the inline map: the API's published list.
-const BLOCKED: &[&str] = &[
-    "archive_command",
-    "archive_mode",
-    "dynamic_library_path",
-    "lc_messages",
-    "listen_addresses",
-    "log_destination",
-    "log_directory",
-    "log_filename",
-    "log_rotation_age",
-    "log_rotation_size",
-    "log_truncate_on_rotation",
-    "logging_collector",
-    "port",
-    "wal_log_hints",
-];
+use howdah_api::POSTGRES_BLOCKLIST;
 
 /// Written by the instance agent: where the server lives, whom it follows, how far it recovers.
 ///
@@ -58,7 +42,7 @@ const AGENT_OWNED: &[&str] = &[
 
 /// Whether the API forbids setting this parameter (name in lower case).
 pub fn is_blocked(name: &str) -> bool {
-    BLOCKED.contains(&name)
+    POSTGRES_BLOCKLIST.contains(&name)
 }
 
 /// Whether the instance agent decides this parameter (name in lower case).

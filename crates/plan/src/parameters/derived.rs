@@ -71,8 +71,14 @@ fn memory(memory: u64, connections: u64, user: &Parameters) -> [(&'static str, u
         ("shared_buffers", shared),
         ("effective_cache_size", (memory / 4 * 3).max(16 * MIB)),
         ("work_mem", work.clamp(2 * MIB, 64 * MIB)),
-        ("maintenance_work_mem", (memory / 16).clamp(32 * MIB, 2 * GIB)),
-        ("autovacuum_work_mem", (memory / 32).clamp(16 * MIB, 512 * MIB)),
+        (
+            "maintenance_work_mem",
+            (memory / 16).clamp(32 * MIB, 2 * GIB),
+        ),
+        (
+            "autovacuum_work_mem",
+            (memory / 32).clamp(16 * MIB, 512 * MIB),
+        ),
     ]
 }
 
@@ -159,14 +165,22 @@ mod tests {
         #[case] volume: u64,
         #[case] expected: &[&str],
     ) {
-        let capacity = Capacity { cpu_millis, memory, volume };
+        let capacity = Capacity {
+            cpu_millis,
+            memory,
+            volume,
+        };
         let expected: String = expected.iter().map(|line| format!("{line}\n")).collect();
         assert_eq!(rendered(capacity, &Parameters::new()), expected);
     }
 
     #[test]
     fn more_connections_by_hand_leave_less_memory_to_each() {
-        let capacity = Capacity { cpu_millis: 1000, memory: 16 * GIB, volume: 5 * GIB };
+        let capacity = Capacity {
+            cpu_millis: 1000,
+            memory: 16 * GIB,
+            volume: 5 * GIB,
+        };
         let user = Parameters::from([("max_connections".to_owned(), "1000".to_owned())]);
         assert_eq!(derive(capacity, &user)["work_mem"], "3MB");
     }

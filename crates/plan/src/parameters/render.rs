@@ -24,7 +24,9 @@ pub fn render(parameters: &Parameters) -> String {
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
     };
     let parts: Vec<_> = name.split('.').collect();
     if parts.len() <= 2 && name.len() <= 128 && parts.into_iter().all(part) {

@@ -3,8 +3,10 @@
 //! Only what differs between the supported majors is listed. A name that is in neither table is
 //! taken as known: extensions define parameters that no table can hold.
 
+use howdah_types::PgMajor;
+
 /// Parameters and the first major that knows them.
-const SINCE: &[(&str, u16)] = &[
+const SINCE: &[(&str, u8)] = &[
     ("allow_alter_system", 17),
     ("archive_library", 15),
     ("autovacuum_vacuum_max_threshold", 18),
@@ -77,7 +79,7 @@ const SINCE: &[(&str, u16)] = &[
 ];
 
 /// Parameters and the first major that no longer knows them.
-const REMOVED: &[(&str, u16)] = &[
+const REMOVED: &[(&str, u8)] = &[
     ("db_user_namespace", 17),
     ("lc_collate", 16),
     ("lc_ctype", 16),
@@ -92,13 +94,13 @@ const REMOVED: &[(&str, u16)] = &[
 ];
 
 /// Whether a major knows a parameter; the error continues a sentence that starts with its name.
-pub(super) fn check_major(name: &str, major: u16) -> Result<(), String> {
-    if let Some(since) = find(SINCE, name).filter(|since| major < *since) {
+pub(super) fn check_major(name: &str, major: PgMajor) -> Result<(), String> {
+    if let Some(since) = find(SINCE, name).filter(|since| major.number() < *since) {
         return Err(format!(
             "does not exist in Postgres {major}; it appeared in {since}"
         ));
     }
-    if let Some(removed) = find(REMOVED, name).filter(|removed| major >= *removed) {
+    if let Some(removed) = find(REMOVED, name).filter(|removed| major.number() >= *removed) {
         return Err(format!(
             "does not exist in Postgres {major}; it was removed in {removed}"
         ));
@@ -106,7 +108,7 @@ pub(super) fn check_major(name: &str, major: u16) -> Result<(), String> {
     Ok(())
 }
 
-fn find(table: &[(&str, u16)], name: &str) -> Option<u16> {
+fn find(table: &[(&str, u8)], name: &str) -> Option<u8> {
     let at = table.binary_search_by_key(&name, |(key, _)| key).ok()?;
     Some(table[at].1)
 }
@@ -118,14 +120,14 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("work_mem", 18, Ok(()))]
-    #[case("io_method", 18, Ok(()))]
-    #[case("io_method", 17, Err("does not exist in Postgres 17; it appeared in 18".to_owned()))]
-    #[case("old_snapshot_threshold", 16, Ok(()))]
-    #[case("old_snapshot_threshold", 17, Err("does not exist in Postgres 17; it was removed in 17".to_owned()))]
-    #[case("timescaledb.max_background_workers", 14, Ok(()))]
-    fn majors(#[case] name: &str, #[case] major: u16, #[case] expected: Result<(), String>) {
-        assert_eq!(check_major(name, major), expected);
+    #[case("work_mem", "18", Ok(()))]
+    #[case("io_method", "18", Ok(()))]
+    #[case("io_method", "17", Err("does not exist in Postgres 17; it appeared in 18".to_owned()))]
+    #[case("old_snapshot_threshold", "16", Ok(()))]
+    #[case("old_snapshot_threshold", "17", Err("does not exist in Postgres 17; it was removed in 17".to_owned()))]
+    #[case("timescaledb.max_background_workers", "14", Ok(()))]
+    fn majors(#[case] name: &str, #[case] major: &str, #[case] expected: Result<(), String>) {
+        assert_eq!(check_major(name, major.parse().unwrap()), expected);
     }
 
     #[test]
