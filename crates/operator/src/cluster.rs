@@ -11,6 +11,6 @@ mod reconcile;
 mod retry;
 mod status;
 
-pub(crate) use error::Error;
+pub(crate) use error::{Chain, Error};
 pub(crate) use reconcile::{Guarded, reconcile};
 pub(crate) use retry::{Retries, error_policy};

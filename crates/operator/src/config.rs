@@ -7,6 +7,9 @@ pub struct Config {
     pub namespace: String,
     /// Name of the ConfigMap with the catalogue of components.
     pub catalogue: String,
+    /// Name of this operator among those that may run at the same time, for example its Pod's
+    /// name. An operator that restarts under the same name goes on without waiting.
+    pub identity: String,
 }
 
 impl Default for Config {
@@ -14,6 +17,7 @@ impl Default for Config {
         Self {
             namespace: "howdah-system".to_owned(),
             catalogue: "howdah-catalogue".to_owned(),
+            identity: "howdah-operator".to_owned(),
         }
     }
 }

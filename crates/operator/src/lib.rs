@@ -11,6 +11,7 @@ mod context;
 mod crds;
 mod difference;
 mod events;
+mod leader;
 mod passwords;
 mod run;
 mod triggers;

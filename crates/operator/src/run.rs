@@ -15,6 +15,7 @@ use tracing::{debug, info};
 use crate::Config;
 use crate::cluster::{Guarded, error_policy, reconcile};
 use crate::context::Context;
+use crate::leader::Leader;
 use crate::triggers;
 
 /// A burst of changes causes one pass; short enough not to be felt.
@@ -33,6 +34,8 @@ pub enum Error {
 }
 
 /// Runs the operator until it is told to stop; passes that have begun are finished.
+///
+/// It works only while it holds the leader Lease, and waits for it as long as another does.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let clusters: Api<Guarded> = Api::all(client.clone());
     // A watch would wait for ever for kinds that nobody installed.
@@ -41,9 +44,25 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) ->
         .await
         .map_err(Error::List)?;
     info!(namespace = config.namespace, "operator started");
+    let leader = Leader::new(client.clone(), &config);
+    while leader.acquire(&shutdown).await {
+        let term = shutdown.child_token();
+        let hold = async {
+            leader.hold(&term).await;
+            term.cancel();
+        };
+        tokio::join!(Box::pin(work(&client, &config, &term)), hold);
+        leader.release().await;
+    }
+    info!("operator stopped");
+    Ok(())
+}
+
+/// Reconciles until the term ends.
+async fn work(client: &Client, config: &Config, term: &CancellationToken) {
     let context = Arc::new(Context::new(client.clone(), config.clone()));
-    controller(client, &config)
-        .graceful_shutdown_on(shutdown.cancelled_owned())
+    controller(client.clone(), config)
+        .graceful_shutdown_on(term.clone().cancelled_owned())
         .run(reconcile, error_policy, context)
         .for_each(|result| {
             // Failed passes have been logged where they failed.
@@ -53,8 +72,6 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) ->
             std::future::ready(())
         })
         .await;
-    info!("operator stopped");
-    Ok(())
 }
 
 fn controller(client: Client, config: &Config) -> Controller<Guarded> {

@@ -32,7 +32,7 @@ pub(crate) async fn reconcile(
     let span = info_span!("reconcile", %namespace, cluster = %name);
     async {
         let start = Instant::now();
-        let outcome = pass(&object, &context, &namespace, &name).await;
+        let outcome = Box::pin(pass(&object, &context, &namespace, &name)).await;
         let seconds = start.elapsed().as_secs_f64();
         match &outcome {
             Ok(_) => {
@@ -63,7 +63,7 @@ async fn pass(
         report_unreadable(object, context, &unreadable.error).await;
         return Ok(Action::await_change());
     }
-    let Some(found) = dereference(context, namespace, name).await? else {
+    let Some(found) = Box::pin(dereference(context, namespace, name)).await? else {
         return Ok(Action::await_change());
     };
     if is_left_alone(&found.cluster) {
@@ -77,7 +77,7 @@ async fn pass(
     {
         Err(problems) => status::write_invalid(context, &found, &problems).await?,
         Ok(valid) => {
-            if let Err(error) = converge(context, &found, &valid).await {
+            if let Err(error) = Box::pin(converge(context, &found, &valid)).await {
                 status::write_refused(context, &found, &error).await?;
                 return Err(error);
             }
