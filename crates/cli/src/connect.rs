@@ -114,6 +114,14 @@ fn choose(
     }
 }
 
+/// A client for the cluster that the arguments name; no request is sent yet.
+///
+/// # Errors
+/// When there is no kubeconfig, or it cannot be used.
+pub async fn client(args: &ConnectArgs, environment: &Environment) -> Result<Client, Error> {
+    Ok(connect(args, environment).await?.client())
+}
+
 /// Reads the kubeconfig and makes a client; no request is sent yet.
 pub(crate) async fn connect(
     args: &ConnectArgs,

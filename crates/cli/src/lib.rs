@@ -23,7 +23,7 @@ mod text;
 mod verbs;
 
 pub use chain::chain;
-pub use connect::{ConnectArgs, Environment};
+pub use connect::{ConnectArgs, Environment, client};
 pub use error::Error;
 pub use exit::Exit;
 pub use terminal::Terminal;

@@ -28,6 +28,11 @@ pub(crate) enum Command {
     Down(DownArgs),
     #[command(flatten)]
     Verb(Verb),
+    /// Run the operator
+    ///
+    /// It turns SGClusters into running instances, in all namespaces. On this machine `howdah up` runs it;
+    /// on Kubernetes it is a Deployment.
+    Operator(OperatorArgs),
     /// Run one container
     #[command(hide = true)]
     PocketShim {
@@ -130,12 +135,39 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+const OPERATOR_EXAMPLES: &str = "\
+Examples:
+  howdah operator                    in a Pod, with its service account
+  howdah operator --install-crds     install or update the definitions of the kinds first
+
+Exit codes: 0 told to stop by a signal, 1 it could not start, 2 wrong usage.";
+
+/// Arguments of `howdah operator`.
+#[derive(Debug, Args)]
+#[command(after_help = OPERATOR_EXAMPLES)]
+pub(crate) struct OperatorArgs {
+    /// Install or update the CustomResourceDefinitions before anything else
+    #[arg(long)]
+    pub(crate) install_crds: bool,
+    /// Namespace of the operator, where its catalogue of components is
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        hide_env_values = true,
+        default_value = "howdah-system",
+        value_name = "NAME"
+    )]
+    pub(crate) operator_namespace: String,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
 /// Headings of the overview, and the verbs below each.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("On this machine", &["up", "down"]),
     ("Objects", &["apply", "delete", "get", "describe", "events"]),
     ("Clusters", &["status", "psql", "logs"]),
-    ("Other", &["version"]),
+    ("Other", &["version", "operator"]),
 ];
 
 const FOOTER: &str = "\

@@ -7,7 +7,9 @@ mod daemon;
 mod down;
 mod health;
 mod logging;
+mod operator;
 mod settings;
+mod signals;
 mod up;
 
 use std::io::Write;
@@ -61,6 +63,11 @@ fn run(command: Command, connection: &ConnectArgs) -> Result<Exit> {
             logging::start("off", LogFormat::Text);
             small_runtime()?.block_on(down::run(&args))
         }
+        Command::Operator(args) => {
+            logging::start("info", args.log.log_format);
+            let working = operator::run(&args, connection);
+            large_runtime()?.block_on(working)
+        }
         Command::PocketShim { .. } => unreachable!("handled before a runtime is needed"),
     }
 }
@@ -82,5 +89,14 @@ async fn verb_with_report(verb: Verb, connection: &ConnectArgs) -> Exit {
 /// A runtime on this thread alone, for work that mostly waits.
 fn small_runtime() -> Result<Runtime> {
     let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.context("start the runtime")
+}
+
+/// A runtime for servers. Two threads are enough for what one machine runs, and cost little memory.
+fn large_runtime() -> Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     runtime.context("start the runtime")
 }
