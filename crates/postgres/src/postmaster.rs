@@ -174,7 +174,7 @@ impl Postmaster {
     /// Waits until it accepts connections, or ended, or `patience` is over.
     pub async fn wait_ready(&self, patience: Duration) -> Result<(), Error> {
         let ready = async {
-            while !self.says_ready() {
+            while !self.is_ready() {
                 tokio::time::sleep(LOOK).await;
             }
         };
@@ -187,9 +187,11 @@ impl Postmaster {
         }
     }
 
+    /// True if it says that it accepts connections.
+    ///
     /// `postmaster.pid` has the number in line 1 and the state in line 8. Reading it costs less than
     /// a connection, and leaves no line in the server's log.
-    fn says_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         let Ok(text) = std::fs::read_to_string(self.data.join("postmaster.pid")) else {
             return false;
         };
