@@ -7,8 +7,9 @@
 mod blocklist;
 mod defaults;
 mod derived;
+mod known;
 mod render;
-mod versions;
+mod value;
 
 use std::collections::BTreeMap;
 
@@ -127,8 +128,9 @@ fn accept(
             continue;
         }
         let checked = check_name(&lower)
-            .and_then(|()| versions::check_major(&lower, major))
-            .and_then(|()| check_value(value));
+            .and_then(|()| known::check_major(&lower, major))
+            .and_then(|()| check_value(value))
+            .and_then(|()| known::check_value(&lower, value.trim()));
         match checked {
             Ok(()) => {
                 accepted.insert(lower, value.trim().to_owned());

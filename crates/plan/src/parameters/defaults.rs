@@ -2,7 +2,7 @@
 
 use howdah_types::PgMajor;
 
-use super::{Parameters, versions};
+use super::{Parameters, known};
 
 /// Values of every cluster that sets nothing.
 ///
@@ -73,7 +73,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 pub fn builtin(major: PgMajor) -> Parameters {
     DEFAULTS
         .iter()
-        .filter(|(name, _)| versions::check_major(name, major).is_ok())
+        .filter(|(name, _)| known::check_major(name, major).is_ok())
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
 }
@@ -88,6 +88,13 @@ mod tests {
         assert!(!of("13").contains_key("default_toast_compression"));
         for major in ["14", "15", "16", "17", "18"] {
             assert_eq!(of(major).len(), DEFAULTS.len(), "{major}");
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_parameter() {
+        for (name, value) in DEFAULTS {
+            assert_eq!(known::check_value(name, value), Ok(()), "{name}");
         }
     }
 

@@ -121,6 +121,7 @@ mod tests {
     use pretty_assertions::assert_eq;
     use rstest::rstest;
 
+    use super::super::known;
     use super::*;
 
     fn rendered(capacity: Capacity, user: &Parameters) -> String {
@@ -172,6 +173,28 @@ mod tests {
         };
         let expected: String = expected.iter().map(|line| format!("{line}\n")).collect();
         assert_eq!(rendered(capacity, &Parameters::new()), expected);
+    }
+
+    #[rstest]
+    fn every_value_is_one_of_its_parameter(
+        #[values(50, 1000, 64_000, 500_000)] cpu_millis: u64,
+        #[values(MIB, GIB, 100 * GIB, 4096 * GIB)] memory: u64,
+    ) {
+        let volume = memory;
+        for (name, value) in derive(
+            Capacity {
+                cpu_millis,
+                memory,
+                volume,
+            },
+            &Parameters::new(),
+        ) {
+            assert_eq!(
+                known::check_value(&name, &value),
+                Ok(()),
+                "{name} = {value}"
+            );
+        }
     }
 
     #[test]
