@@ -33,6 +33,11 @@ pub(crate) enum Command {
     /// It turns SGClusters into running instances, in all namespaces. On this machine `howdah up` runs it;
     /// on Kubernetes it is a Deployment.
     Operator(OperatorArgs),
+    /// Run one instance of a cluster
+    ///
+    /// This is the first process of an instance's container. Everything it is told comes from the environment
+    /// that the operator gives to the Pod.
+    Instance(InstanceArgs),
     /// Run one container
     #[command(hide = true)]
     PocketShim {
@@ -162,12 +167,22 @@ pub(crate) struct OperatorArgs {
     pub(crate) log: LogArgs,
 }
 
+/// Arguments of `howdah instance`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 stopped by a signal, 1 it could not start, 2 wrong usage.")]
+pub(crate) struct InstanceArgs {
+    #[command(flatten)]
+    pub(crate) agent: howdah_agent::Args,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
 /// Headings of the overview, and the verbs below each.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("On this machine", &["up", "down"]),
     ("Objects", &["apply", "delete", "get", "describe", "events"]),
     ("Clusters", &["status", "psql", "logs"]),
-    ("Other", &["version", "operator"]),
+    ("Other", &["version", "operator", "instance"]),
 ];
 
 const FOOTER: &str = "\

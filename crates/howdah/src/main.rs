@@ -68,6 +68,14 @@ fn run(command: Command, connection: &ConnectArgs) -> Result<Exit> {
             let working = operator::run(&args, connection);
             large_runtime()?.block_on(working)
         }
+        Command::Instance(args) => {
+            logging::start("info", args.log.log_format);
+            let working = howdah_agent::run(args.agent);
+            large_runtime()?
+                .block_on(working)
+                .context("run the instance")?;
+            Ok(Exit::Success)
+        }
         Command::PocketShim { .. } => unreachable!("handled before a runtime is needed"),
     }
 }
