@@ -4,7 +4,10 @@
 //! reports it as Pod status; a shim process per container makes them survive the death of `howdah up`.
 //! Deliberately absent: scheduling (there is one node), isolation between Pods, resource limits, image downloads.
 
+use std::fs::Permissions;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use howdah_types::catalogue::Catalogue;
@@ -14,13 +17,26 @@ use tokio_util::sync::CancellationToken;
 pub use self::error::Error;
 pub use self::handle::{Handle, LogError, LogOptions, LogStream, PodLogs};
 
+mod addresses;
+mod backoff;
+mod check;
+mod container;
+mod context;
+mod dispatch;
 mod error;
+pub(crate) mod events;
 mod handle;
 mod layout;
 mod logs;
+mod plan;
+mod pod;
+mod probe;
 mod process;
 mod procfs;
+mod program;
+mod register;
 pub mod shim;
+mod volumes;
 
 /// What a node needs to know about its machine.
 #[derive(Clone, Debug)]
@@ -65,4 +81,51 @@ pub struct ApiAccess {
     pub server: String,
     /// The certificates that vouch for the server, in PEM.
     pub ca_pem: String,
+}
+
+/// Runs the node until it is told to stop. The processes of Pods go on then; the next node on the same state folder
+/// takes them over. To stop them, too, call [`Handle::stop_all`] before.
+///
+/// # Errors
+/// When the node cannot run at all: a folder is closed to the Pods' account, or the API refuses the Node object.
+pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let folder = make_pods_dir(&config)?;
+    check_access(&config, &folder)?;
+    let context = Arc::new(context::Context::new(client.clone(), config));
+    register::register(client, &context.facts)
+        .await
+        .map_err(|source| Error::Register {
+            name: context.facts.name.clone(),
+            source: Box::new(source),
+        })?;
+    dispatch::run(context, shutdown).await;
+    Ok(())
+}
+
+fn make_pods_dir(config: &Config) -> Result<Utf8PathBuf, Error> {
+    let path = context::pods_dir(&config.state_dir);
+    let made = std::fs::create_dir_all(&path).and_then(|()| {
+        let mode = if config.user.is_some() { 0o711 } else { 0o700 };
+        std::fs::set_permissions(&path, Permissions::from_mode(mode))
+    });
+    match made {
+        Ok(()) => Ok(path),
+        Err(source) => Err(Error::Folder { path, source }),
+    }
+}
+
+/// Another account must be able to reach its own folders, the programs and the bundles.
+fn check_access(config: &Config, pods_dir: &Utf8PathBuf) -> Result<(), Error> {
+    let Some(user) = &config.user else {
+        return Ok(());
+    };
+    for path in [pods_dir, &config.program, &config.components_dir] {
+        if let Some(folder) = layout::untraversable(path, user) {
+            return Err(Error::Closed {
+                folder,
+                user: user.name.clone(),
+            });
+        }
+    }
+    Ok(())
 }

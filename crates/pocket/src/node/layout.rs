@@ -34,10 +34,10 @@ pub(crate) struct PodRecord {
     pub(crate) name: String,
     /// The address it was given.
     pub(crate) ip: std::net::Ipv4Addr,
-    /// The boot in which its containers were last started from scratch.
-    pub(crate) boot_id: String,
-    /// Whether it was stopped by the machine's owner and not by itself.
-    pub(crate) stopped: bool,
+    /// The containers that were stopped with the node and not by themselves; they are started again with it,
+    /// whatever the Pod's restart policy.
+    #[serde(default)]
+    pub(crate) stopped: Vec<String>,
 }
 
 impl PodDir {
@@ -166,7 +166,10 @@ pub(crate) fn folder_name(uid: &str) -> String {
 
 /// The first folder on the way to `path`, itself included, that the user may not pass through.
 pub(crate) fn untraversable(path: &Utf8Path, user: &ProcessUser) -> Option<Utf8PathBuf> {
-    let mut ancestors: Vec<_> = path.ancestors().filter(|path| !path.as_str().is_empty()).collect();
+    let mut ancestors: Vec<_> = path
+        .ancestors()
+        .filter(|path| !path.as_str().is_empty())
+        .collect();
     ancestors.reverse();
     ancestors
         .into_iter()

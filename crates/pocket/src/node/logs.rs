@@ -99,7 +99,10 @@ impl Session {
             }
             return Ok(Some(self.formatter.format(last)));
         }
-        Ok(self.reader.lines()?.map(|lines| self.formatter.format(lines)))
+        Ok(self
+            .reader
+            .lines()?
+            .map(|lines| self.formatter.format(lines)))
     }
 }
 
@@ -148,7 +151,9 @@ impl Reader {
             let rest = self.partial.split_off(end + 1);
             let whole = std::mem::replace(&mut self.partial, rest);
             let lines = whole.split_inclusive(|&byte| byte == b'\n');
-            return Ok(Some(lines.map(|line| line[..line.len() - 1].to_vec()).collect()));
+            return Ok(Some(
+                lines.map(|line| line[..line.len() - 1].to_vec()).collect(),
+            ));
         }
     }
 

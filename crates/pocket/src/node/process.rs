@@ -15,6 +15,8 @@ use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, getppid, setsid};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Starts a program that the kernel kills when the calling thread ends, in a session of its own and with no
 /// signal blocked.
@@ -46,6 +48,13 @@ pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     let fd = i32::try_from(result).map_err(io::Error::other)?;
     // SAFETY: the kernel has just returned this descriptor and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Lets tokio wait for the end of the process behind the descriptor.
+pub(super) fn watch(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is open, always gives the same number, and is closed only when the AsyncFd that owns it
+    // from here on is dropped.
+    unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 /// Sends a signal to exactly the process behind the descriptor (`pidfd_send_signal(2)`).

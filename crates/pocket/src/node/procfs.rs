@@ -128,6 +128,16 @@ pub(crate) fn marked(prefix: &str, uid: u32) -> Vec<ProcessId> {
         .collect()
 }
 
+/// Whether a process carries exactly this mark.
+pub(crate) fn has_mark(pid: i32, mark: &str) -> bool {
+    let entry = format!("{MARK}={mark}");
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+        environment
+            .split(|&byte| byte == 0)
+            .any(|one| one == entry.as_bytes())
+    })
+}
+
 fn has_environment(pid: i32, entry_start: &[u8]) -> bool {
     fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
         environment

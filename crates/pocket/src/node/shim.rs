@@ -178,9 +178,6 @@ fn output(stream: &'static str) -> io::Result<(OutputStream, Stdio)> {
 
 /// Creates folders and links with the rights of the Pod's user, so that a hostile Pod can only trick itself.
 fn materialise(spec: &Spec) -> io::Result<()> {
-    for folder in &spec.directories {
-        fs::create_dir_all(folder)?;
-    }
     for link in &spec.links {
         if link.create_target && !link.target.exists() {
             fs::create_dir_all(&link.target)?;
@@ -197,6 +194,9 @@ fn materialise(spec: &Spec) -> io::Result<()> {
             Err(_) => {}
         }
         std::os::unix::fs::symlink(&link.target, &link.path)?;
+    }
+    for folder in &spec.directories {
+        fs::create_dir_all(folder)?;
     }
     fs::create_dir_all(&spec.working_dir)
 }

@@ -124,6 +124,15 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Utf8Path) -> io::Result<Option<T>
 
 /// Replaces one of the files above, durably, readable by its owner alone.
 pub(crate) fn write<T: Serialize>(path: &Utf8Path, value: &T) -> io::Result<()> {
+    write_for(path, value, |_| Ok(()))
+}
+
+/// As [`write`], with a chance to give the file to another owner before it has a name.
+pub(crate) fn write_for<T: Serialize>(
+    path: &Utf8Path,
+    value: &T,
+    give: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -135,6 +144,7 @@ pub(crate) fn write<T: Serialize>(path: &Utf8Path, value: &T) -> io::Result<()> 
         .mode(0o600)
         .open(&temporary)?;
     file.write_all(&serde_json::to_vec(value)?)?;
+    give(&file)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
     if let Some(folder) = path.parent() {
