@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -33,28 +32,6 @@ impl Process {
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill(Pid::from_raw(self.pid), signal)
             .with_context(|| format!("send {signal} to {} ({})", self.pid, self.line))
-    }
-
-    /// The processor time that it has used so far.
-    #[must_use]
-    pub fn cpu_time(&self) -> Option<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace().skip(11);
-        let user: u64 = fields.next()?.parse().ok()?;
-        let system: u64 = fields.next()?.parse().ok()?;
-        // Linux shows these times in hundredths of a second on every machine (USER_HZ).
-        Some(Duration::from_millis((user + system) * 10))
-    }
-
-    /// The memory that it holds now, in KiB.
-    #[must_use]
-    pub fn resident(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse().ok()
     }
 
     /// Whether the process still runs.

@@ -26,12 +26,6 @@ pub struct World {
     stopped: Cell<bool>,
 }
 
-fn program_under_test() -> Result<Utf8PathBuf> {
-    let named = std::env::var("HOWDAH_BIN");
-    let named = named.context("HOWDAH_BIN does not name the howdah program: run `make e2e`")?;
-    Ok(named.into())
-}
-
 /// Runs a test in a new world. When it fails, what the world knows is printed.
 ///
 /// # Errors
@@ -51,22 +45,7 @@ impl World {
     /// # Errors
     /// When the binary or the components are not there.
     pub fn new() -> Result<Self> {
-        Self::make(&program_under_test()?, None)
-    }
-
-    /// A world with the release binary beside this program, unless `HOWDAH_BIN` names another.
-    ///
-    /// # Errors
-    /// As [`World::new`].
-    pub fn for_measuring() -> Result<Self> {
-        let built = || -> Result<Utf8PathBuf> {
-            let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
-            let folder = own.parent().and_then(Utf8Path::parent);
-            Ok(folder
-                .context("cargo runs this below its target folder")?
-                .join("howdah"))
-        };
-        Self::make(&program_under_test().or_else(|_| built())?, None)
+        Self::make(None)
     }
 
     /// A world in which everything is run as an ordinary user, also when the tests run as root.
@@ -74,14 +53,16 @@ impl World {
     /// # Errors
     /// As [`World::new`].
     pub fn of_ordinary_user() -> Result<Self> {
-        Self::make(&program_under_test()?, unprivileged_user()?)
+        Self::make(unprivileged_user()?)
     }
 
-    fn make(original: &Utf8Path, user: Option<RunAs>) -> Result<Self> {
+    fn make(user: Option<RunAs>) -> Result<Self> {
+        let original = std::env::var("HOWDAH_BIN")
+            .context("HOWDAH_BIN does not name the howdah program: run `make e2e`")?;
         let folder = TempWorld::new()?;
         let program = folder.path().join("howdah");
         // A copy, because an ordinary user may not be able to reach the build folder.
-        fs::copy(original, &program).with_context(|| format!("copy {original}"))?;
+        fs::copy(&original, &program).with_context(|| format!("copy {original}"))?;
         for name in ["home", "tmp"] {
             folder.folder(name)?;
         }
