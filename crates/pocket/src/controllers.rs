@@ -19,15 +19,16 @@ use kube::runtime::controller::Action;
 use tokio_util::sync::CancellationToken;
 
 /// What the controllers need to know.
-pub(crate) struct Config {
+#[derive(Debug, Clone)]
+pub struct Config {
     /// The folder below which each PersistentVolume is a directory.
-    pub(crate) volumes: Utf8PathBuf,
+    pub volumes_dir: Utf8PathBuf,
     /// The certificate of the authority that signed the API server's, PEM.
-    pub(crate) authority: String,
+    pub ca_certificate: String,
 }
 
 /// Runs all controllers until `shutdown`.
-pub(crate) async fn run(client: Client, config: Config, shutdown: CancellationToken) {
+pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
     let controllers: [BoxFuture<'static, ()>; 6] = [
         Box::pin(endpoints::run(client.clone(), shutdown.clone())),
         Box::pin(events::run(client.clone(), shutdown.clone())),
@@ -35,10 +36,10 @@ pub(crate) async fn run(client: Client, config: Config, shutdown: CancellationTo
         Box::pin(namespaces::run(client.clone(), shutdown.clone())),
         Box::pin(service_accounts::run(
             client.clone(),
-            config.authority,
+            config.ca_certificate,
             shutdown.clone(),
         )),
-        Box::pin(volumes::run(client, config.volumes, shutdown)),
+        Box::pin(volumes::run(client, config.volumes_dir, shutdown)),
     ];
     futures::future::join_all(controllers).await;
 }
