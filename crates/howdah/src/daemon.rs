@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 /// The file that the running process keeps locked.
 const LOCK: &str = "lock";
 /// The file with the number of the running process.
-pub(crate) const PID: &str = "howdah.pid";
+const PID: &str = "howdah.pid";
 /// The log of a process in the background.
 pub(crate) const LOG: &str = "howdah.log";
 

@@ -8,6 +8,7 @@ use howdah_cli::{Exit, Terminal};
 
 use crate::args::DownArgs;
 use crate::daemon::{Daemon, LOG, is_locked};
+use crate::left_over;
 
 const POLL: Duration = Duration::from_millis(100);
 /// Pods may take their grace period, by default a minute, and then some.
@@ -16,15 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) async fn run(args: &DownArgs) -> Result<Exit> {
     let state = args.state.folder()?;
     let mut terminal = Terminal::standard();
-    let Some(daemon) = Daemon::find(&state)? else {
-        terminal.note(&format!(
-            "howdah does not run with the state folder {state}."
-        ));
-        return Ok(Exit::Success);
-    };
-    daemon.terminate()?;
-    wait(daemon, &state, &mut terminal).await?;
-    terminal.note("howdah is down. Its data stays, and `howdah up` brings everything back.");
+    let daemon = Daemon::find(&state)?;
+    if let Some(daemon) = daemon {
+        daemon.terminate()?;
+        wait(daemon, &state, &mut terminal).await?;
+    }
+    // After an orderly end there is nothing left; after a SIGKILL there is.
+    let containers = left_over::stop(&state, &mut terminal).await?;
+    terminal.note(&if daemon.is_some() || containers > 0 {
+        "howdah is down. Its data stays, and `howdah up` brings everything back.".to_owned()
+    } else {
+        format!("howdah does not run with the state folder {state}.")
+    });
     Ok(Exit::Success)
 }
 

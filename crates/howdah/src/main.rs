@@ -6,6 +6,7 @@ mod args;
 mod daemon;
 mod down;
 mod health;
+mod left_over;
 mod logging;
 mod operator;
 mod settings;

@@ -37,9 +37,6 @@ pub(super) async fn run(args: &UpArgs) -> Result<Exit> {
 
 async fn already(daemon: Daemon, state: &Utf8Path, terminal: &mut Terminal) -> Result<Exit> {
     let pid = daemon.pid();
-    terminal.progress(&format!(
-        "howdah runs already (process {pid}), asking how it is"
-    ));
     health::wait_until_it_answers(&settings::kubeconfig(state))
         .await
         .with_context(|| {

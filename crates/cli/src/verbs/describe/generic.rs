@@ -13,7 +13,10 @@ use crate::text::since;
 /// A heading with indented lines below, after an empty line.
 pub(super) fn section(title: &str, lines: Vec<String>) -> Vec<String> {
     let mut section = vec![String::new(), format!("{title}:")];
-    section.extend(lines.into_iter().map(|line| format!("  {line}")));
+    section.extend(lines.into_iter().map(|line| {
+        let indented = format!("  {line}");
+        indented.trim_end().to_owned()
+    }));
     section
 }
 
