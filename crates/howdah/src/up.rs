@@ -1,8 +1,6 @@
 //! `howdah up`: pocket and the operator in one process, in the background unless told otherwise.
 
 mod background;
-mod catalogue;
-mod components;
 mod foreground;
 mod report;
 

@@ -24,8 +24,6 @@ pub(super) async fn run(args: &UpArgs) -> Result<Exit> {
         return already(daemon, &state, &mut terminal).await;
     }
     let components = args.components.folder()?;
-    // Problems that can be seen from here are told from here, before anything is started.
-    super::components::read(&components)?;
     start(args, &state, &components, &mut terminal)?;
     terminal.note(&format!(
         "howdah is up. Its kubeconfig is {}",

@@ -1,13 +1,12 @@
 //! The process that stays: pocket, the operator over it, and their end.
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::Utf8PathBuf;
 use howdah_cli::Exit;
 use howdah_pocket::Running;
 use tokio_util::sync::CancellationToken;
 
 use super::report::{Report, Reporter};
-use super::{catalogue, components};
 use crate::args::UpArgs;
 use crate::signals;
 
@@ -23,16 +22,16 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit> {
 
 async fn serve(args: &UpArgs, reporter: Reporter) -> Result<()> {
     let stop = signals::shutdown_token()?;
+    let program = std::env::current_exe().context("find the program of this process")?;
     let config = howdah_pocket::Config {
         state_dir: args.state.folder()?,
         components_dir: args.components.folder()?,
         port: args.port,
+        program: Some(Utf8PathBuf::try_from(program)?),
     };
-    let components_dir = config.components_dir.clone();
-    components::read(&components_dir)?;
     reporter.doing("the Kubernetes API");
     let running = howdah_pocket::start(config).await?;
-    let result = beside(&running, &components_dir, &stop, reporter).await;
+    let result = beside(&running, &stop, reporter).await;
     tracing::info!("stopping pods");
     running.shutdown().await;
     tracing::info!("stopped");
@@ -40,19 +39,13 @@ async fn serve(args: &UpArgs, reporter: Reporter) -> Result<()> {
 }
 
 /// Everything that runs over pocket's API, from start to end.
-async fn beside(
-    running: &Running,
-    components: &Utf8Path,
-    stop: &CancellationToken,
-    reporter: Reporter,
-) -> Result<()> {
+async fn beside(running: &Running, stop: &CancellationToken, reporter: Reporter) -> Result<()> {
     let client = running.client();
     reporter.doing("the operator");
     howdah_operator::install_crds(&client)
         .await
         .context("install the definitions of the kinds")?;
     let config = howdah_operator::Config::default();
-    catalogue::publish(&client, &config, components).await?;
     let mut operator = tokio::spawn(howdah_operator::run(client, config, stop.clone()));
     tracing::info!(kubeconfig = %running.kubeconfig_path(), "howdah is up");
     reporter.send(&Report::Ready);
