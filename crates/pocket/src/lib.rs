@@ -1,7 +1,7 @@
 //! pocket: a Kubernetes API, node and network for one machine.
 
 mod api;
-mod controllers;
+pub mod controllers;
 pub mod net;
 pub mod node;
 mod pki;

@@ -12,6 +12,25 @@ use serde::{Deserialize, Serialize};
 /// Name of the catalogue file in the components folder, and of its key in the ConfigMap.
 pub const FILE_NAME: &str = "catalogue.yaml";
 
+/// The folder of the bundles where neither a flag nor `HOWDAH_COMPONENTS` names one.
+///
+/// `None` for an ordinary user without `$XDG_DATA_HOME` and `$HOME`.
+#[must_use]
+pub fn default_folder(root: bool, xdg_data: Option<&str>, home: Option<&str>) -> Option<String> {
+    // The specification of XDG_DATA_HOME has relative paths ignored.
+    let absolute = |path: &&str| path.starts_with('/');
+    if root {
+        return Some("/var/lib/howdah/components".to_owned());
+    }
+    xdg_data
+        .filter(absolute)
+        .map(|data| below(data, "howdah/components"))
+        .or_else(|| {
+            home.filter(absolute)
+                .map(|home| below(home, ".local/share/howdah/components"))
+        })
+}
+
 /// A third-party program, or group of programs, that Howdah runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -288,6 +307,26 @@ mod tests {
         for name in ComponentName::ALL {
             assert_eq!(serde_json::to_value(name).unwrap(), name.to_string());
         }
+    }
+
+    #[test]
+    fn the_default_folder_depends_on_the_user() {
+        let folder = |root, xdg, home| default_folder(root, xdg, home);
+        assert_eq!(
+            folder(true, Some("/x"), Some("/root")).unwrap(),
+            "/var/lib/howdah/components"
+        );
+        assert_eq!(
+            folder(false, Some("/x/"), Some("/home/a")).unwrap(),
+            "/x/howdah/components"
+        );
+        for xdg in [None, Some(""), Some("relative")] {
+            assert_eq!(
+                folder(false, xdg, Some("/home/a")).unwrap(),
+                "/home/a/.local/share/howdah/components"
+            );
+        }
+        assert_eq!(folder(false, None, None), None);
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::node::addresses::Lease;
 use crate::node::context::Context;
 use crate::node::handle::RunningGuard;
 use crate::node::layout::{PodDir, PodRecord};
-use crate::node::plan::{Objects, Problem};
 use crate::node::plan::references::References;
+use crate::node::plan::{Objects, Problem};
 use crate::node::volumes::{self, Prepared};
 
 /// A container that has been launched.

@@ -51,7 +51,9 @@ impl Actor {
             }
             News::Prepared(result) => return self.hear_prepared(result, now),
             News::ConfigMap(name, found) => {
-                self.objects.config_maps.insert(name, found.map(|found| *found));
+                self.objects
+                    .config_maps
+                    .insert(name, found.map(|found| *found));
             }
             News::Secret(name, found) => {
                 self.objects.secrets.insert(name, found.map(|found| *found));

@@ -24,7 +24,11 @@ pub(super) async fn follow<K, N>(
     while let Some(change) = changes.next().await {
         match change {
             Ok(object) => {
-                if sender.send(news(name.clone(), object.map(Box::new))).await.is_err() {
+                if sender
+                    .send(news(name.clone(), object.map(Box::new)))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
