@@ -636,6 +636,9 @@ async fn under_root_pods_run_as_another_account() {
         gid: 65_534,
     };
     let mut world = World::with_user(Some(nobody)).await.unwrap();
+    world.stop_node().await.unwrap();
+    std::fs::set_permissions(&world.dir, Permissions::from_mode(0o700)).unwrap();
+    world.start_node().unwrap();
     let error = world.stop_node().await.unwrap_err();
     let text = format!("the folder {} is closed to the account nobody", world.dir);
     assert!(error.to_string().starts_with(&text), "{error}");

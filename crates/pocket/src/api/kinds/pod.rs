@@ -265,7 +265,12 @@ pub(super) fn validate(pod: &Value, old: Option<&Value>, causes: &mut Vec<Cause>
         mounts(pod, one, at, causes);
     }
     let Some(old) = old else { return };
-    if frozen(&old["spec"]) != frozen(&pod["spec"]) {
+    // Placing a Pod that has no place yet is no change of it: there is no scheduler, the node takes it.
+    let mut before = frozen(&old["spec"]);
+    if let (Some(members), Some(node)) = (before.as_object_mut(), pod["spec"].get("nodeName")) {
+        default_to(members, "nodeName", node.clone());
+    }
+    if before != frozen(&pod["spec"]) {
         causes.push(Cause::forbidden(
             "spec",
             "pod updates may not change fields other than `spec.containers[*].image`,\
@@ -310,7 +315,6 @@ fn frozen(spec: &Value) -> Value {
             object::members(one).remove("image");
         }
     }
-    // The scheduler binds a Pod once.
     if members.get("nodeName") == Some(&Value::from("")) {
         members.remove("nodeName");
     }
