@@ -41,6 +41,7 @@ pub(crate) use resource::Registry;
 pub use server::TlsError;
 pub(crate) use server::{acceptor, serve};
 
+use crate::node::PodLogs;
 use crate::store::Store;
 
 /// A moment in time.
@@ -71,6 +72,8 @@ struct Inner {
     allocation: tokio::sync::Mutex<()>,
     /// Ends watches and other long answers.
     shutdown: CancellationToken,
+    /// Who can read the logs of Pods, once there is a node.
+    logs: RwLock<Option<Arc<dyn PodLogs>>>,
 }
 
 impl ApiServer {
@@ -83,6 +86,7 @@ impl ApiServer {
                 registry: RwLock::default(),
                 allocation: tokio::sync::Mutex::new(()),
                 shutdown,
+                logs: RwLock::new(None),
             }),
         };
         server.reload_registry();
@@ -114,6 +118,11 @@ impl ApiServer {
             }
         });
         kube::Client::new(service, "default")
+    }
+
+    /// Lets `pods/<name>/log` be answered.
+    pub(crate) fn set_logs(&self, logs: impl PodLogs + 'static) {
+        *self.inner.logs.write() = Some(Arc::new(logs));
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -1,7 +1,9 @@
 //! pocket: a Kubernetes API, node and network for one machine.
 
 mod api;
-mod controllers;
+pub mod controllers;
+pub mod net;
+pub mod node;
 mod pki;
 mod store;
 mod up;

@@ -2,6 +2,7 @@
 
 mod error;
 mod folder;
+mod machine;
 mod network;
 mod seed;
 
@@ -14,16 +15,19 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
 use self::folder::Folder;
+use self::machine::Parts;
 pub use self::network::Block;
 use crate::api::{self, Addresses, ApiServer, Identity};
-use crate::controllers;
 use crate::pki::{self, Authority, Pair};
 use crate::store::Store;
+use crate::{controllers, net, node};
 
 /// The port of the API server, as on any Kubernetes node.
 pub const DEFAULT_PORT: u16 = 6443;
 /// Parts that do not stop on their own are left behind after this.
 const STOP: Duration = Duration::from_secs(10);
+/// Pods get their own grace period to stop, but no more than this.
+const STOP_PODS: Duration = Duration::from_secs(60);
 
 /// What a pocket is started with.
 #[derive(Clone, Debug)]
@@ -34,10 +38,13 @@ pub struct Config {
     pub components_dir: Utf8PathBuf,
     /// The API server's port; 0 takes any free one.
     pub port: u16,
+    /// The `howdah` program, which Pods are run with. Without it there is an API server and its
+    /// controllers, but neither node nor network.
+    pub program: Option<Utf8PathBuf>,
 }
 
 impl Config {
-    /// A pocket in this folder, with programs from that one.
+    /// A pocket in this folder, with components from that one, that runs no Pods.
     #[must_use]
     pub fn new(state_dir: impl Into<Utf8PathBuf>, components_dir: impl Into<Utf8PathBuf>) -> Self {
         let (state_dir, components_dir) = (state_dir.into(), components_dir.into());
@@ -45,6 +52,7 @@ impl Config {
             state_dir,
             components_dir,
             port: DEFAULT_PORT,
+            program: None,
         }
     }
 }
@@ -58,6 +66,7 @@ pub struct Running {
     folder: Folder,
     shutdown: CancellationToken,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
+    node: Option<node::Handle>,
 }
 
 /// Starts a pocket and returns when it serves.
@@ -66,13 +75,54 @@ pub struct Running {
 /// When the folder, the network or the store cannot be used; each error is one sentence.
 pub async fn start(config: Config) -> Result<Running, Error> {
     let folder = Folder::claim(&config.state_dir)?;
+    // What is missing is told before anything listens.
+    let machine = match &config.program {
+        Some(program) => Some((
+            machine::read_catalogue(&config.components_dir)?,
+            machine::install_program(&folder, program)?,
+            machine::account()?,
+        )),
+        None => None,
+    };
     let (block, listener) = network::claim(&folder, config.port).await?;
     let address = listener
         .local_addr()
         .map_err(|source| Error::Listen { block, source })?;
-    let today = jiff::Zoned::now().date();
-    let authority = Authority::open(&folder.path("pki"), today)?;
+    let authority = Authority::open(&folder.path("pki"), jiff::Zoned::now().date())?;
     let acceptor = api::acceptor(&authority, &server_pair(&authority, block)?)?;
+    let mut running = open(folder, &authority, block, address).await?;
+    let served = api::serve(
+        running.server.clone(),
+        listener,
+        acceptor,
+        running.shutdown.clone(),
+    );
+    running.spawn("api", served);
+    running.start_controllers(&authority);
+    if let Some((catalogue, program, user)) = machine {
+        machine::publish_catalogue(&running.client(), &catalogue).await?;
+        let (server, ca_pem) = (format!("https://{address}"), authority.certificate.clone());
+        let parts = Parts {
+            catalogue,
+            program,
+            user,
+            server,
+            ca_pem,
+        };
+        let node = machine::node_config(&config, &running.folder, block, parts);
+        running.start_node(node);
+    }
+    tracing::info!(%address, state = %config.state_dir, "pocket serves");
+    Ok(running)
+}
+
+/// Opens the store and writes what every cluster has; nothing listens yet.
+async fn open(
+    folder: Folder,
+    authority: &Authority,
+    block: Block,
+    address: SocketAddr,
+) -> Result<Running, Error> {
     let store = Store::open(folder.path("pocket.db").as_std_path())?;
     let shutdown = CancellationToken::new();
     let settings = api::Config {
@@ -89,36 +139,18 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     .await?;
     let kubeconfig = folder.path("kubeconfig");
     let admin = authority.client("admin", "system:masters")?;
-    pki::write_secret(&kubeconfig, &kubeconfig_text(&authority, &admin, address))?;
-    let mut running = Running {
+    pki::write_secret(&kubeconfig, &kubeconfig_text(authority, &admin, address))?;
+    let (tasks, node) = (Vec::new(), None);
+    Ok(Running {
         kubeconfig,
         address,
         server,
         store,
         folder,
         shutdown,
-        tasks: Vec::new(),
-    };
-    let served = api::serve(
-        running.server.clone(),
-        listener,
-        acceptor,
-        running.shutdown.clone(),
-    );
-    running.spawn("api", served);
-    let controllers = controllers::Config {
-        volumes: running.folder.path("volumes"),
-        authority: authority.certificate.clone(),
-    };
-    let client = running
-        .server
-        .client(Identity::admin("system:kube-controller-manager"));
-    running.spawn(
-        "controllers",
-        controllers::run(client, controllers, running.shutdown.clone()),
-    );
-    tracing::info!(address = %running.address, state = %config.state_dir, "pocket serves");
-    Ok(running)
+        tasks,
+        node,
+    })
 }
 
 fn server_pair(authority: &Authority, block: Block) -> Result<Pair, Error> {
@@ -168,8 +200,21 @@ impl Running {
         self.shutdown.clone()
     }
 
-    /// Stops every part, closes the store and releases the folder.
+    /// Stops the Pods, then every part, closes the store and releases the folder.
+    ///
+    /// The Pods stay in the API; the next start on this folder runs them again.
     pub async fn shutdown(self) {
+        if let Some(node) = &self.node {
+            let left = node.stop_all(STOP_PODS).await;
+            if left > 0 {
+                tracing::warn!(pods = left, "pods did not stop in time");
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Stops every part but leaves the processes of Pods running, for the next start to adopt.
+    pub async fn leave(self) {
         self.shutdown.cancel();
         for (name, task) in self.tasks {
             match tokio::time::timeout(STOP, task).await {
@@ -180,6 +225,40 @@ impl Running {
         }
         self.store.close().await;
         self.folder.release();
+    }
+
+    fn start_controllers(&mut self, authority: &Authority) {
+        let config = controllers::Config {
+            volumes_dir: self.folder.path("volumes"),
+            ca_certificate: authority.certificate.clone(),
+        };
+        let client = self
+            .server
+            .client(Identity::admin("system:kube-controller-manager"));
+        self.spawn(
+            "controllers",
+            controllers::run(client, config, self.shutdown.clone()),
+        );
+    }
+
+    fn start_node(&mut self, config: node::Config) {
+        let network = net::Config {
+            node_address: config.node_address,
+            node_name: config.node_name.clone(),
+        };
+        let identity = format!("system:node:{}", config.node_name);
+        self.node = Some(config.handle.clone());
+        self.server.set_logs(config.handle.clone());
+        let client = self.server.client(Identity::admin(&identity));
+        let shutdown = self.shutdown.clone();
+        self.spawn("node", async move {
+            if let Err(error) = node::run(client, config, shutdown).await {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, source, "node stopped");
+            }
+        });
+        let client = self.server.client(Identity::admin("system:kube-proxy"));
+        self.spawn("net", net::run(client, network, self.shutdown.clone()));
     }
 
     fn spawn(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {

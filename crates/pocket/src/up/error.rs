@@ -62,6 +62,37 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The folder of the components has no catalogue.
+    #[error(
+        "no components in {folder}: `make components` builds them, and `--components` names another folder"
+    )]
+    NoComponents {
+        /// The folder.
+        folder: Utf8PathBuf,
+    },
+    /// The catalogue cannot be understood.
+    #[error("catalogue {path}: {problem}")]
+    Catalogue {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A component of the catalogue is not there.
+    #[error(
+        "component {component} {version} is in the catalogue, but its folder {folder} is missing; `make components` builds it again"
+    )]
+    NoBundle {
+        /// The component.
+        component: String,
+        /// Its version.
+        version: String,
+        /// Where it should be.
+        folder: Utf8PathBuf,
+    },
+    /// Root has no account to run Pods as.
+    #[error("none of the accounts howdah, postgres and nobody exists, and Pods do not run as root")]
+    NoAccount,
     /// The certificates cannot be used.
     #[error("certificates of the state folder")]
     Pki(#[from] pki::Error),

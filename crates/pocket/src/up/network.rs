@@ -32,6 +32,11 @@ impl Block {
         self.address(128, 1)
     }
 
+    /// First and last address of Pods.
+    pub(super) fn pods(self) -> (Ipv4Addr, Ipv4Addr) {
+        (self.address(1, 1), self.address(127, 254))
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().split(['.', '/']);
         let loopback = parts.next()? == "127";
