@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
-
 mod duration;
 mod name;
 mod quantity;

@@ -10,7 +10,6 @@ mod folder;
 mod mirror;
 mod pins;
 mod relocate;
-mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +23,7 @@ use self::mirror::Mirror;
 use self::pins::{Bundle, Pins};
 use self::relocate::Patchelf;
 use crate::command::require;
+use crate::tree;
 
 /// Where apt keeps its private state while bundles are built.
 const WORK: &str = ".work";
@@ -44,11 +44,10 @@ pub(crate) struct Args {
 /// Runs the task.
 pub(crate) fn run(args: Args) -> Result<()> {
     let Args { components, prune } = args;
-    let root = nix::unistd::Uid::effective().is_root();
-    let folder = folder::resolve(components, root)?;
+    let folder = folder_for(components)?;
     let pins = Pins::parse(&read_pins()?)?;
     folder::create(&folder)?;
-    if root {
+    if is_root() {
         folder::check_open_to_others(&folder)?;
     }
     let _lock = folder::lock(&folder)?;
@@ -61,6 +60,15 @@ pub(crate) fn run(args: Args) -> Result<()> {
         remove_outdated(&pins, &folder)?;
     }
     Ok(())
+}
+
+/// The components folder that the flag or variable names, or this user's default.
+pub(crate) fn folder_for(given: Option<Utf8PathBuf>) -> Result<Utf8PathBuf> {
+    folder::resolve(given, is_root())
+}
+
+fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
 }
 
 fn read_pins() -> Result<String> {
@@ -85,8 +93,14 @@ fn build_missing(pins: &Pins, folder: &Utf8Path) -> Result<Vec<String>> {
     for program in ["apt-get", "dpkg", "dpkg-deb"] {
         require(program)?;
     }
+    if !Utf8Path::new("/usr/share/zoneinfo").exists() {
+        eprintln!(
+            "this machine has no time zones, so Postgres will know UTC alone: install the Debian package tzdata"
+        );
+    }
     remove_leftovers(folder)?;
     let mut builder = Builder::new(pins, folder)?;
+    builder.open_patchelf().context("get patchelf")?;
     let mut failed = Vec::new();
     for bundle in missing {
         if let Err(error) = builder.build(bundle) {
@@ -121,7 +135,6 @@ impl<'a> Builder<'a> {
     }
 
     fn build(&mut self, bundle: &Bundle) -> Result<()> {
-        self.open_patchelf().context("get patchelf")?;
         self.open_suite(&bundle.suite)?;
         let (Some(apt), Some(patchelf)) = (self.suites.get(&bundle.suite), &self.patchelf) else {
             bail!("the suite {} is not open", bundle.suite);

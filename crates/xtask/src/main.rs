@@ -2,10 +2,17 @@
 
 mod command;
 mod components;
+mod crds;
+mod gate;
+mod tidy;
+mod tree;
+mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::workspace::Workspace;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
@@ -18,12 +25,27 @@ struct Args {
 enum Task {
     /// Build the bundles of third-party programs that are missing, and write their catalogue
     Components(components::Args),
+    /// Check the rules of the workspace that the compiler does not know
+    Tidy,
+    /// Write the files that are generated from Rust types
+    Gen,
+    /// Check that the generated files are up to date
+    Check,
+    /// Run everything that a change must pass
+    Test(gate::Args),
+    /// Run the system tests alone
+    E2e(gate::Args),
 }
 
 fn main() -> ExitCode {
     let Args { task } = Args::parse();
     let result = match task {
         Task::Components(args) => components::run(args),
+        Task::Tidy => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
+        Task::Gen => Workspace::load().and_then(|workspace| crds::generate(&workspace)),
+        Task::Check => Workspace::load().and_then(|workspace| crds::check(&workspace)),
+        Task::Test(args) => gate::run_all(args),
+        Task::E2e(args) => gate::run_system(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::apt::{Apt, Deb};
 use super::pins::{Bundle, Pins};
 use super::relocate::Patchelf;
-use super::tree;
 use crate::command::{capture, describe, last_words, output_of};
+use crate::tree;
 
 const STAMP: &str = ".complete.json";
 

@@ -10,8 +10,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{elf, tree};
+use super::elf;
 use crate::command::output_of;
+use crate::tree;
 
 /// patchelf, unpacked with its libraries and run by the loader among them, so that every host runs the same version.
 pub(crate) struct Patchelf {

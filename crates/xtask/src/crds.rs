@@ -1,0 +1,109 @@
+//! `cargo xtask gen` and `cargo xtask check`: the CRDs in `deploy/crds`, generated from the Rust types.
+//!
+//! The generator is a second binary behind a feature, so that `make components` need not compile the whole API.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use camino::Utf8Path;
+
+use crate::tree;
+use crate::workspace::Workspace;
+
+const FOLDER: &str = "deploy/crds";
+
+/// Writes the files.
+pub(crate) fn generate(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.root.join(FOLDER);
+    tree::remove(&folder)?;
+    generate_into(workspace, &folder)
+}
+
+/// Fails with the names of files that are not what the types say; writes nothing of the project.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let fresh = workspace
+        .target
+        .join(format!("crds-{}", std::process::id()));
+    let stale = generate_into(workspace, &fresh)
+        .and_then(|()| differences(&workspace.root.join(FOLDER), &fresh));
+    tree::remove(&fresh)?;
+    let stale = stale?;
+    if !stale.is_empty() {
+        let files: Vec<_> = stale
+            .iter()
+            .map(|name| format!("{FOLDER}/{name}"))
+            .collect();
+        bail!("out of date: {}; run `cargo xtask gen`", files.join(", "));
+    }
+    Ok(())
+}
+
+fn generate_into(workspace: &Workspace, folder: &Utf8Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("create {folder}"))?;
+    let mut command = Command::new("cargo");
+    command
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "xtask",
+            "--features",
+            "crds",
+            "--bin",
+            "xtask-crds",
+        ])
+        .args(["--", folder.as_str()])
+        .current_dir(&workspace.root);
+    let status = command.status().context("run cargo")?;
+    ensure!(status.success(), "generating the CRDs ended with {status}");
+    Ok(())
+}
+
+/// The names of files that only one of the folders has, or that differ.
+fn differences(committed: &Utf8Path, fresh: &Utf8Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for folder in [committed, fresh]
+        .into_iter()
+        .filter(|folder| folder.is_dir())
+    {
+        for path in tree::files(folder)? {
+            names.insert(path.strip_prefix(folder)?.to_string());
+        }
+    }
+    let read = |folder: &Utf8Path, name: &str| fs::read(folder.join(name)).ok();
+    names.retain(|name| read(committed, name) != read(fresh, name));
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_missing_and_surplus_files_are_named() {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(temporary.path()).unwrap();
+        let (committed, fresh) = (root.join("committed"), root.join("fresh"));
+        for (folder, files) in [
+            (
+                &committed,
+                [("same", "1"), ("changed", "1"), ("surplus", "1")],
+            ),
+            (&fresh, [("same", "1"), ("changed", "2"), ("missing", "1")]),
+        ] {
+            fs::create_dir(folder).unwrap();
+            for (name, text) in files {
+                fs::write(folder.join(name), text).unwrap();
+            }
+        }
+        let stale: Vec<_> = differences(&committed, &fresh)
+            .unwrap()
+            .into_iter()
+            .collect();
+        assert_eq!(stale, ["changed", "missing", "surplus"]);
+        let all = differences(&root.join("none"), &fresh).unwrap();
+        assert_eq!(all.len(), 3);
+    }
+}
