@@ -1,1 +1,21 @@
-//! x
+//! The operator: watches SGClusters and keeps the objects that make them.
+//!
+//! What to build is decided by `howdah-plan`; this crate reads, generates passwords, applies,
+//! removes and reports. It speaks only the Kubernetes API and does not know on which platform.
+
+#![forbid(unsafe_code)]
+
+mod cluster;
+mod config;
+mod context;
+mod crds;
+mod difference;
+mod events;
+mod leader;
+mod passwords;
+mod run;
+mod triggers;
+
+pub use config::Config;
+pub use crds::{Error as InstallError, install_crds};
+pub use run::{Error, run};

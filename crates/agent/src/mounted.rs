@@ -1,0 +1,169 @@
+//! The mounted files: configuration and credentials. They change while the agent runs.
+
+use std::os::unix::fs::MetadataExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use howdah_postgres::{Credential, Credentials, Layout};
+
+const PARAMETERS: &str = "/etc/howdah/postgres/postgresql.conf";
+const HBA: &str = "/etc/howdah/postgres/pg_hba.conf";
+const CREDENTIALS: &str = "/etc/howdah/credentials";
+
+/// A mounted file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("read {path}")]
+    Read {
+        path: Utf8PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0} is empty")]
+    Empty(Utf8PathBuf),
+}
+
+/// What the files say.
+#[derive(Debug, Clone)]
+pub(crate) struct Mounted {
+    /// Counts the changes.
+    pub(crate) generation: u64,
+    pub(crate) parameters: String,
+    pub(crate) hba: String,
+    pub(crate) credentials: Credentials,
+}
+
+/// Reads the files, again when they changed.
+#[derive(Debug)]
+pub(crate) struct Files {
+    layout: Layout,
+    seen: Vec<Option<Stamp>>,
+    generation: u64,
+}
+
+/// A file that is replaced has another inode; one that is written has another time.
+type Stamp = (u64, i64, i64, u64);
+
+impl Files {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            seen: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// The files' content if it may have changed since the last call that gave some.
+    ///
+    /// A kubelet replaces all files of a volume at once, so a change in the middle of reading shows
+    /// in the stamps, and the next call reads again.
+    pub(crate) fn changed(&mut self) -> Result<Option<Mounted>, Error> {
+        let stamps = self.stamps();
+        if stamps == self.seen {
+            return Ok(None);
+        }
+        let mounted = self.read()?;
+        if stamps != self.stamps() {
+            return Ok(None);
+        }
+        self.seen = stamps;
+        self.generation += 1;
+        Ok(Some(mounted))
+    }
+
+    fn read(&self) -> Result<Mounted, Error> {
+        let credential = |kind: &str| {
+            Ok(Credential {
+                name: self.credential(&format!("{kind}-username"))?,
+                password: self.credential(&format!("{kind}-password"))?.into(),
+            })
+        };
+        Ok(Mounted {
+            generation: self.generation + 1,
+            parameters: read(&self.layout.resolve(PARAMETERS))?,
+            hba: read(&self.layout.resolve(HBA))?,
+            credentials: Credentials {
+                superuser: credential("superuser")?,
+                replication: credential("replication")?,
+                authenticator: credential("authenticator")?,
+            },
+        })
+    }
+
+    fn credential(&self, key: &str) -> Result<String, Error> {
+        let path = self.layout.resolve(&format!("{CREDENTIALS}/{key}"));
+        match read(&path)?.trim_end_matches('\n') {
+            "" => Err(Error::Empty(path)),
+            text => Ok(text.to_owned()),
+        }
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        let keys = ["superuser", "replication", "authenticator"]
+            .into_iter()
+            .flat_map(|kind| ["username", "password"].map(|what| format!("{kind}-{what}")))
+            .map(|key| format!("{CREDENTIALS}/{key}"));
+        [PARAMETERS.to_owned(), HBA.to_owned()]
+            .into_iter()
+            .chain(keys)
+            .map(|path| stamp(&self.layout.resolve(&path)))
+            .collect()
+    }
+}
+
+fn stamp(path: &Utf8Path) -> Option<Stamp> {
+    let meta = path.metadata().ok()?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.size()))
+}
+
+fn read(path: &Utf8Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn files_are_read_once_per_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::below(Utf8Path::from_path(folder.path()).unwrap());
+        let mut files = Files::new(layout.clone());
+        assert!(matches!(
+            files.changed(),
+            Err(Error::Read { .. }) | Ok(None)
+        ));
+        let write = |path: &str, text: &str| {
+            let path = layout.resolve(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(PARAMETERS, "work_mem = '1MB'\n");
+        write(HBA, "");
+        for kind in ["superuser", "replication", "authenticator"] {
+            write(&format!("{CREDENTIALS}/{kind}-username"), kind);
+            write(&format!("{CREDENTIALS}/{kind}-password"), "first\n");
+        }
+        let mounted = files.changed().unwrap().unwrap();
+        assert_eq!(mounted.generation, 1);
+        assert_eq!(mounted.credentials.replication.name, "replication");
+        assert_eq!(
+            mounted.credentials.replication.password.expose_secret(),
+            "first"
+        );
+        assert!(files.changed().unwrap().is_none());
+        write(&format!("{CREDENTIALS}/replication-password"), "second");
+        let mounted = files.changed().unwrap().unwrap();
+        assert_eq!(mounted.generation, 2);
+        assert_eq!(
+            mounted.credentials.replication.password.expose_secret(),
+            "second"
+        );
+        write(&format!("{CREDENTIALS}/replication-password"), "");
+        assert!(matches!(files.changed(), Err(Error::Empty(_))));
+    }
+}

@@ -1,0 +1,66 @@
+//! The cluster's Pods, this one among them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use howdah_types::InstanceName;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+/// The label that says what a member is.
+pub(crate) const ROLE: &str = "role";
+/// The annotation with a member's state.
+pub(crate) const STATUS: &str = "status";
+
+/// What is used of a member's Pod.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Peer {
+    pub(crate) uid: String,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) role: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) noloadbalance: bool,
+    /// The labels that every object of the cluster has.
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) owners: Vec<OwnerReference>,
+    pub(crate) node: Option<String>,
+}
+
+/// The members that have a Pod. None until the API was asked for the first time.
+pub(crate) type Peers = Option<BTreeMap<InstanceName, Peer>>;
+
+const CLUSTER_LABELS: [&str; 3] = [
+    "app",
+    "stackgres.io/cluster-name",
+    "stackgres.io/cluster-uid",
+];
+
+/// Reads a Pod; none if it is no instance.
+pub(crate) fn read(pod: &Pod) -> Option<(InstanceName, Peer)> {
+    let name = pod.metadata.name.as_ref()?.parse().ok()?;
+    let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).cloned();
+    let status = pod.status.as_ref();
+    let ended = matches!(
+        status.and_then(|status| status.phase.as_deref()),
+        Some("Failed" | "Succeeded")
+    );
+    let address = status.and_then(|status| status.pod_ip.as_ref()?.parse().ok());
+    let peer = Peer {
+        uid: pod.metadata.uid.clone().unwrap_or_default(),
+        address: address.filter(|_| !ended),
+        role: label(ROLE),
+        status: pod
+            .metadata
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(STATUS).cloned()),
+        noloadbalance: label("stackgres.io/noloadbalance").as_deref() == Some("true"),
+        labels: CLUSTER_LABELS
+            .iter()
+            .filter_map(|key| Some(((*key).to_owned(), label(key)?)))
+            .collect(),
+        owners: pod.metadata.owner_references.clone().unwrap_or_default(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+    };
+    Some((name, peer))
+}

@@ -1,0 +1,244 @@
+//! Putting the agent together, and its end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use howdah_ha::{Holder, State};
+use howdah_postgres::{
+    Identity, Instance, Layout, OpenError, PostmasterError, ProgramError, Programs, VolumeLock,
+};
+use howdah_types::PgVersion;
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::args::{Args, ArgsError, Config};
+use crate::chain::Complaint;
+use crate::cluster::Cluster;
+use crate::driver::Driver;
+use crate::member::{Input, Member};
+use crate::mounted::{self, Files, Mounted};
+use crate::{keeper, publisher, rest, watching};
+
+/// The pause before something at the start is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Why the agent could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Wrong arguments.
+    #[error(transparent)]
+    Args(ArgsError),
+    /// No programs of Postgres.
+    #[error("find the programs of Postgres")]
+    Programs(#[source] ProgramError),
+    /// Programs of another version than the operator chose.
+    #[error("the operator chose Postgres {wanted}, but the programs are of Postgres {found}")]
+    Version {
+        /// What the operator chose.
+        wanted: PgVersion,
+        /// What is there.
+        found: PgVersion,
+    },
+    /// The volume cannot be used.
+    #[error("open the instance")]
+    Open(#[source] OpenError),
+    /// A former postmaster does not end.
+    #[error("end a former postmaster")]
+    LeftOver(#[source] PostmasterError),
+    /// The port of the REST API cannot be opened.
+    #[error("listen on port {}", rest::PORT)]
+    Listen(#[source] std::io::Error),
+    /// Signals cannot be received.
+    #[error("receive signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs the agent until it is told to stop by SIGTERM or SIGINT, and Postgres is stopped. The programs
+/// of Postgres are found on PATH, the API by kubeconfig or by the files of the Pod.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let mut stop = std::pin::pin!(stop_signal()?);
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = Programs::on_path(&path).await.map_err(Error::Programs)?;
+    tokio::select! {
+        client = first_client() => run_with(args, client, programs, stop).await,
+        () = &mut stop => Ok(()),
+    }
+}
+
+/// As [`run`], with a client and programs from elsewhere, until `stop` is ready.
+pub async fn run_with(
+    args: Args,
+    client: Client,
+    programs: Programs,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let config = Config::try_from(args).map_err(Error::Args)?;
+    check_version(config.postgres_version, programs.version())?;
+    let listener = rest::bind(&config).await.map_err(Error::Listen)?;
+    let mut stop = std::pin::pin!(stop);
+    let opened = tokio::select! {
+        opened = open(&config, programs) => opened?,
+        () = &mut stop => return Ok(()),
+    };
+    drive(config, client, listener, opened, stop).await;
+    Ok(())
+}
+
+async fn drive(
+    config: Config,
+    client: Client,
+    listener: TcpListener,
+    opened: Opened,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) {
+    let (inputs, received) = mpsc::unbounded_channel();
+    let cluster = Cluster::new(client, &config.namespace, config.cluster.clone());
+    let state = State::new(howdah_ha::Member {
+        instance: config.instance.clone(),
+        holder: holder(&config),
+        may_bootstrap: config.may_bootstrap,
+    });
+    let version = opened.instance.programs().version();
+    info!(instance = %config.instance, postgres = %version, "agent started");
+    let member = Member::new(config, opened.instance, cluster, inputs, opened.mounted);
+    let member = Arc::new(member);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(rest::serve(listener, Arc::clone(&member)));
+    tasks.spawn(watching::pods(Arc::clone(&member)));
+    tasks.spawn(watching::control_record(Arc::clone(&member)));
+    tasks.spawn(publisher::publish(Arc::clone(&member)));
+    tasks.spawn(keeper::keep(Arc::clone(&member), opened.files));
+    let driver = Driver::new(Arc::clone(&member), state, received);
+    let mut driver = std::pin::pin!(driver.run());
+    tokio::select! {
+        () = &mut driver => {}
+        () = &mut stop => {
+            member.tell(Input::Stop);
+            driver.await;
+        }
+    }
+    tasks.shutdown().await;
+    drop(opened.lock);
+    info!("agent ended");
+}
+
+/// A client needs only its configuration, not yet an API that answers.
+async fn first_client() -> Client {
+    let mut complaint = Complaint::default();
+    loop {
+        match Client::try_default().await {
+            Ok(client) => return client,
+            Err(error) => {
+                if let Some(error) = complaint.new_one(&error) {
+                    warn!(error, "no access to the API yet");
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+struct Opened {
+    instance: Instance,
+    lock: VolumeLock,
+    files: Files,
+    mounted: Mounted,
+}
+
+/// Waits for what others must provide: the mounted files, and a volume that no other agent holds.
+async fn open(config: &Config, programs: Programs) -> Result<Opened, Error> {
+    let layout = Layout::below(config.root.clone());
+    let mut files = Files::new(layout.clone());
+    let mounted = first_files(&mut files).await;
+    let identity = Identity {
+        name: config.instance.clone(),
+        superuser: mounted.credentials.superuser.name.clone(),
+        listen: config.bind,
+    };
+    let instance = Instance::new(layout, programs, identity).map_err(Error::Open)?;
+    let lock = take_volume(&instance).await?;
+    if instance
+        .end_left_over_postmaster()
+        .await
+        .map_err(Error::LeftOver)?
+    {
+        warn!("ended a former postmaster");
+    }
+    Ok(Opened {
+        instance,
+        lock,
+        files,
+        mounted,
+    })
+}
+
+async fn first_files(files: &mut Files) -> Mounted {
+    let mut complaint = Complaint::default();
+    loop {
+        match files.changed() {
+            Ok(Some(mounted)) => return mounted,
+            Ok(None) => {}
+            Err(error) => tell_missing(&mut complaint, &error),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn tell_missing(complaint: &mut Complaint, error: &mounted::Error) {
+    if let Some(error) = complaint.new_one(error) {
+        warn!(error, "waiting for mounted files");
+    }
+}
+
+async fn take_volume(instance: &Instance) -> Result<VolumeLock, Error> {
+    let mut complaint = Complaint::default();
+    loop {
+        match instance.take_volume().await {
+            Ok(lock) => return Ok(lock),
+            Err(error @ OpenError::InUse) => {
+                if let Some(error) = complaint.new_one(&error) {
+                    warn!(error, "waiting for the volume");
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            Err(error) => return Err(Error::Open(error)),
+        }
+    }
+}
+
+/// Minor versions may differ for a while, when an image is newer than the operator's choice.
+fn check_version(wanted: PgVersion, found: PgVersion) -> Result<(), Error> {
+    if wanted.major() != found.major() {
+        return Err(Error::Version { wanted, found });
+    }
+    if wanted != found {
+        warn!(%wanted, %found, "the programs have another minor version than the operator chose");
+    }
+    Ok(())
+}
+
+/// This boot of this Pod: names are used again, and so are Pods' containers.
+fn holder(config: &Config) -> Holder {
+    let nonce = rand::random::<u64>();
+    Holder::new(format!(
+        "{}/{}/{nonce:016x}",
+        config.instance, config.pod_uid
+    ))
+}
+
+/// Ready at the first SIGTERM or SIGINT; later ones change nothing.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,187 @@
+//! What this member is at the moment, for probes, people and its Pod.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use howdah_postgres::{PendingRestart, Standing, Status};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// For how long a status that is not renewed counts.
+const FRESH: Duration = Duration::from_secs(15);
+/// For how long the driver may be silent.
+const DRIVER: Duration = Duration::from_secs(60);
+/// For how long a running Postgres may leave the agent without an answer.
+const WEDGED: Duration = Duration::from_secs(60);
+
+/// What Postgres on this member does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Stopped,
+    Initialising,
+    Cloning,
+    Starting,
+    Running,
+    Stopping,
+    StartFailed,
+    Crashed,
+}
+
+impl Phase {
+    /// The word that Patroni has for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Initialising => "initializing new cluster",
+            Self::Cloning => "creating replica",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::StartFailed => "start failed",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+/// What a member is for the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Primary,
+    Replica,
+}
+
+impl Role {
+    /// The value of the Pod's label, and Patroni's word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+/// What a standby that does not stream knows of its primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contact {
+    Unknown,
+    Unreachable,
+    Reachable,
+}
+
+/// This member at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) phase: Phase,
+    pub(crate) role: Option<Role>,
+    /// True when clients are sent here as to the primary.
+    pub(crate) routed: bool,
+    /// The last answer of Postgres, and when it came.
+    pub(crate) status: Option<(Status, Instant)>,
+    pub(crate) pending: Vec<PendingRestart>,
+    pub(crate) contact: Contact,
+    /// Since when a running Postgres gives no answer.
+    pub(crate) silent_since: Option<Instant>,
+}
+
+impl View {
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: Phase::Stopped,
+            role: None,
+            routed: false,
+            status: None,
+            pending: Vec::new(),
+            contact: Contact::Unknown,
+            silent_since: None,
+        }
+    }
+
+    /// True if Postgres runs and answers.
+    pub(crate) fn is_up(&self, now: Instant) -> bool {
+        self.phase == Phase::Running
+            && self
+                .status
+                .as_ref()
+                .is_some_and(|(_, at)| now.duration_since(*at) < FRESH)
+    }
+
+    /// True if this is the primary, and clients are sent here.
+    pub(crate) fn is_primary(&self, now: Instant) -> bool {
+        self.is_up(now) && self.role == Some(Role::Primary) && self.routed
+    }
+
+    /// True if this is a standby that answers.
+    pub(crate) fn is_replica(&self, now: Instant) -> bool {
+        self.is_up(now) && self.role == Some(Role::Replica)
+    }
+
+    /// True if clients may be sent here. A standby that lost its primary still serves what it has; one
+    /// that does not stream from a primary within reach is behind without bound.
+    pub(crate) fn is_ready(&self, now: Instant) -> bool {
+        let streams = self
+            .status
+            .as_ref()
+            .is_some_and(|(status, _)| status.is_streaming());
+        self.is_primary(now)
+            || self.is_replica(now) && (streams || self.contact == Contact::Unreachable)
+    }
+
+    /// True if a restart of the container is no help: the driver lives, and Postgres, if it runs,
+    /// answered not long ago.
+    pub(crate) fn is_alive(&self, now: Instant, last_beat: Instant) -> bool {
+        let wedged = self.phase == Phase::Running
+            && self
+                .silent_since
+                .is_some_and(|since| now.duration_since(since) > WEDGED);
+        now.duration_since(last_beat) < DRIVER && !wedged
+    }
+
+    /// The changes that wait for a restart, in Patroni's form.
+    pub(crate) fn pending_reasons(&self) -> BTreeMap<String, Value> {
+        let reason = |pending: &PendingRestart| {
+            let value = json!({"old_value": pending.old, "new_value": pending.new});
+            (pending.name.clone(), value)
+        };
+        self.pending.iter().map(reason).collect()
+    }
+
+    /// The member's entry for its Pod: Patroni's form, without anything that changes all the time.
+    pub(crate) fn annotation(&self, address: &std::net::IpAddr) -> String {
+        let host = host(address);
+        let mut entry = json!({
+            "conn_url": format!("postgres://{host}:5432/postgres"),
+            "api_url": format!("http://{host}:8008/patroni"),
+            "state": self.phase.word(),
+        });
+        if let Some(role) = self.role {
+            entry["role"] = role.word().into();
+        }
+        if let Some((status, _)) = &self.status {
+            entry["server_version"] = status.server_version.into();
+            if let Some(timeline) = status.timeline {
+                entry["timeline"] = timeline.number().into();
+            }
+        }
+        if !self.pending.is_empty() {
+            entry["pending_restart"] = true.into();
+            entry["pending_restart_reason"] = json!(self.pending_reasons());
+        }
+        entry.to_string()
+    }
+
+    /// The standing that Postgres itself reported last.
+    pub(crate) fn standing(&self) -> Option<&Standing> {
+        self.status.as_ref().map(|(status, _)| &status.standing)
+    }
+}
+
+/// An address as the host of a URL.
+pub(crate) fn host(address: &std::net::IpAddr) -> String {
+    match address {
+        std::net::IpAddr::V4(address) => address.to_string(),
+        std::net::IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

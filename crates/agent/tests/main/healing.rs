@@ -1,0 +1,122 @@
+//! What breaks heals without help.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::{Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pretty_assertions::assert_eq;
+
+use crate::instance::Instance;
+use crate::world::{World, eventually, expect};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_postmaster_is_started_again_even_without_the_api() -> Result<()> {
+    let world = World::new().await?;
+    let mut first = Instance::new(&world, 0)?;
+    first.start(&world, true).await?;
+    first.wait_ok("/readiness").await?;
+    first.value("CREATE TABLE t AS SELECT 1 AS n").await?;
+
+    let before = first.postmaster()?;
+    kill(Pid::from_raw(before), Signal::SIGKILL)?;
+    eventually("another postmaster", async || {
+        ensure!(first.postmaster()? != before, "the killed one");
+        expect(first.value("SELECT n FROM t").await?, "1".to_owned())
+    })
+    .await?;
+    first.wait_ok("/primary").await?;
+    assert_eq!(
+        world.recorded("howdah.io/epoch").await?,
+        "1",
+        "the holder is the same"
+    );
+
+    world.cut.store(true, Ordering::SeqCst);
+    let before = first.postmaster()?;
+    kill(Pid::from_raw(before), Signal::SIGKILL)?;
+    eventually("another postmaster without the API", async || {
+        ensure!(first.postmaster()? != before, "the killed one");
+        expect(first.value("SELECT n FROM t").await?, "1".to_owned())
+    })
+    .await?;
+    world.cut.store(false, Ordering::SeqCst);
+    first.wait_ok("/primary").await?;
+    first.stop().await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_fell_behind_is_cloned_anew() -> Result<()> {
+    let world = World::new().await?;
+    let mut first = Instance::new(&world, 0)?;
+    first.set_parameters("wal_keep_size = '0'\nmax_wal_size = '32MB'\nmin_wal_size = '32MB'\n")?;
+    first.start(&world, true).await?;
+    first.wait_ok("/readiness").await?;
+    first.value("CREATE TABLE t AS SELECT 1 AS n").await?;
+    let mut second = Instance::new(&world, 1)?;
+    second.start(&world, false).await?;
+    second.wait_ok("/readiness").await?;
+
+    second.stop().await?;
+    eventually("the slot gone", async || {
+        first
+            .value("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+            .await?;
+        for _ in 0..3 {
+            first
+                .value("INSERT INTO t SELECT 1; SELECT pg_switch_wal()")
+                .await?;
+            first.value("CHECKPOINT").await?;
+        }
+        let needed = "SELECT count(*) FROM pg_ls_waldir() WHERE name <= '000000010000000000000004'";
+        expect(first.value(needed).await?, "0".to_owned())
+    })
+    .await?;
+    let rows = first.value("SELECT count(*) FROM t").await?;
+    second.start(&world, false).await?;
+    second.wait_value("SELECT count(*) FROM t", &rows).await?;
+    second.wait_ok("/readiness").await?;
+    eventually("a tidy volume", async || {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(second.volume())? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        expect(names, vec!["data".to_owned(), "howdah".to_owned()])
+    })
+    .await?;
+    for instance in [&mut first, &mut second] {
+        instance.stop().await?;
+    }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_route_and_the_label_are_put_back() -> Result<()> {
+    use kube::api::{Api, Patch, PatchParams};
+    let world = World::new().await?;
+    let mut first = Instance::new(&world, 0)?;
+    first.start(&world, true).await?;
+    first.wait_ok("/readiness").await?;
+    let role = serde_json::json!({"metadata": {"labels": {"role": "replica"}}});
+    world
+        .pods()
+        .patch("simple-0", &PatchParams::default(), &Patch::Merge(role))
+        .await?;
+    let slices: Api<k8s_openapi::api::discovery::v1::EndpointSlice> =
+        Api::namespaced(world.client(), "default");
+    slices
+        .delete("simple", &kube::api::DeleteParams::default())
+        .await?;
+    eventually("label and route", async || {
+        expect(world.published("simple-0").await?.0, "primary".to_owned())?;
+        expect(world.route().await?.0, first.ip().to_string())
+    })
+    .await?;
+    first.stop().await?;
+    world.end().await;
+    Ok(())
+}

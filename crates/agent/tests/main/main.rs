@@ -1,0 +1,7 @@
+//! Agents in this process, over pocket's API, with real servers of Postgres 18.
+
+mod cluster;
+mod configuration;
+mod healing;
+mod instance;
+mod world;

@@ -1,0 +1,11 @@
+//! What is known about a running cluster: gathered from the API and from the instances themselves.
+
+mod blockers;
+mod gather;
+mod model;
+mod show;
+
+pub(crate) use blockers::blockers;
+pub(crate) use gather::{gather, is_ready};
+pub(crate) use model::Condition;
+pub(crate) use show::lines;

@@ -1,0 +1,305 @@
+//! Step 1: everything that a pass looks at, read fresh from the server.
+//!
+//! Caches are not used here: a decision about which Pod may run on which volume must not rest on
+//! something that was true a moment ago.
+
+use std::collections::BTreeMap;
+
+use howdah_api::{SGCluster, conditions, labels};
+use howdah_plan::metadata::{identity, selector_text};
+use howdah_plan::references::{
+    References, wanted_pooling_config, wanted_postgres_config, wanted_profile, wanted_secret_keys,
+};
+use howdah_plan::{Inputs, Invalid, names, version};
+use howdah_types::catalogue::Catalogue;
+use howdah_types::{ClusterName, InstanceName, PgVersion, Quantity};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use serde::de::DeserializeOwned;
+
+use super::Error;
+use crate::context::{Context, OPERATOR_VERSION};
+
+/// Key of the catalogue in its ConfigMap.
+const CATALOGUE_KEY: &str = "catalogue.yaml";
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) cluster: SGCluster,
+    pub(super) namespace: String,
+    pub(super) references: References,
+    pub(super) catalogue: Result<Catalogue, Vec<Invalid>>,
+    pub(super) record: Record,
+    pub(super) owned: Owned,
+}
+
+/// The cluster's own objects, by label.
+pub(super) struct Owned {
+    pub(super) pods: Vec<Pod>,
+    pub(super) claims: Vec<PersistentVolumeClaim>,
+    pub(super) services: Vec<Service>,
+    pub(super) config_maps: Vec<ConfigMap>,
+    pub(super) secrets: Vec<Secret>,
+    pub(super) service_accounts: Vec<ServiceAccount>,
+    pub(super) roles: Vec<Role>,
+    pub(super) role_bindings: Vec<RoleBinding>,
+}
+
+/// What the control record says, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) primary: Option<InstanceName>,
+    pub(super) initialised: bool,
+}
+
+impl Found {
+    pub(super) fn inputs<'a>(&'a self, catalogue: &'a Catalogue) -> Inputs<'a> {
+        Inputs {
+            cluster: &self.cluster,
+            references: &self.references,
+            catalogue,
+            recorded_version: recorded_version(&self.cluster, &self.owned),
+            largest_volume: largest_volume(&self.owned.claims),
+            operator_version: OPERATOR_VERSION,
+        }
+    }
+
+    /// Whether a Pod created now may initialise a database: only if there never was one.
+    pub(super) fn may_bootstrap(&self) -> bool {
+        let status = self.cluster.status.as_ref();
+        let bootstrapped = status.is_some_and(|status| {
+            conditions::find(&status.conditions, conditions::cluster::BOOTSTRAPPED)
+                .is_some_and(conditions::Condition::is_true)
+        });
+        !bootstrapped && !self.record.initialised
+    }
+}
+
+/// Reads a cluster and all that belongs to it; none if the cluster does not exist.
+pub(super) async fn dereference(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Found>, Error> {
+    let reader = Reader { context, namespace };
+    let Some(cluster) = reader.get::<SGCluster>("SGCluster", name).await? else {
+        return Ok(None);
+    };
+    let uid = cluster.uid().unwrap_or_default();
+    let (owned, lease, catalogue) = tokio::try_join!(
+        reader.owned(name, &uid),
+        reader.get::<Lease>("Lease", name),
+        catalogue(context),
+    )?;
+    let recorded = recorded_version(&cluster, &owned);
+    let references = reader.references(&cluster, &catalogue, recorded).await?;
+    Ok(Some(Found {
+        record: record(lease, &uid),
+        namespace: namespace.to_owned(),
+        cluster,
+        references,
+        catalogue,
+        owned,
+    }))
+}
+
+/// Reads objects of one namespace.
+struct Reader<'a> {
+    context: &'a Context,
+    namespace: &'a str,
+}
+
+impl Reader<'_> {
+    async fn get<K>(&self, kind: &str, name: &str) -> Result<Option<K>, Error>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let api = self.context.api::<K>(self.namespace);
+        api.get_opt(name)
+            .await
+            .map_err(Error::read(format!("{kind} {name}")))
+    }
+
+    async fn list<K>(&self, selector: &ListParams) -> Result<Vec<K>, Error>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let api = self.context.api::<K>(self.namespace);
+        let list = api.list(selector).await;
+        Ok(list.map_err(Error::read(K::plural(&())))?.items)
+    }
+
+    async fn owned(&self, name: &str, uid: &str) -> Result<Owned, Error> {
+        let selector = ListParams::default().labels(&selector_text(&identity(name, uid)));
+        let (pods, claims, services, config_maps, secrets, service_accounts, roles, role_bindings) =
+            tokio::try_join!(
+                self.list(&selector),
+                self.list(&selector),
+                self.list(&selector),
+                self.list(&selector),
+                self.list(&selector),
+                self.list(&selector),
+                self.list(&selector),
+                self.list(&selector),
+            )?;
+        Ok(Owned {
+            pods,
+            claims,
+            services,
+            config_maps,
+            secrets,
+            service_accounts,
+            roles,
+            role_bindings,
+        })
+    }
+
+    /// The objects that the cluster refers to, as far as they exist.
+    ///
+    /// Which Postgres configuration is meant may depend on the version; without one it is left
+    /// out, and validation says what is wrong with the version.
+    async fn references(
+        &self,
+        cluster: &SGCluster,
+        catalogue: &Result<Catalogue, Vec<Invalid>>,
+        recorded: Option<PgVersion>,
+    ) -> Result<References, Error> {
+        let spec = &cluster.spec;
+        let Ok(name) = cluster.name_any().parse::<ClusterName>() else {
+            return Ok(References::default());
+        };
+        let resolved = catalogue.as_ref().ok().and_then(|catalogue| {
+            version::resolve(&spec.postgres.version, catalogue, recorded).ok()
+        });
+        let profile = wanted_profile(&name, spec);
+        let pooling = wanted_pooling_config(&name, spec);
+        let postgres = resolved.map(|v| wanted_postgres_config(&name, spec, v.major()));
+        let postgres = async {
+            match postgres {
+                Some(wanted) => self.get("SGPostgresConfig", &wanted.name).await,
+                None => Ok(None),
+            }
+        };
+        let (profile, postgres_config, pooling_config, secret_keys) = tokio::try_join!(
+            self.get("SGInstanceProfile", &profile.name),
+            postgres,
+            self.get("SGPoolingConfig", &pooling.name),
+            self.secret_keys(cluster),
+        )?;
+        Ok(References {
+            profile,
+            postgres_config,
+            pooling_config,
+            secret_keys,
+        })
+    }
+
+    async fn secret_keys(
+        &self,
+        cluster: &SGCluster,
+    ) -> Result<BTreeMap<(String, String), String>, Error> {
+        let mut values = BTreeMap::new();
+        for wanted in wanted_secret_keys(&cluster.spec) {
+            let (name, key) = (&wanted.selector.name, &wanted.selector.key);
+            let secret: Option<Secret> = self.get("Secret", name).await?;
+            let value = secret.and_then(|secret| secret.data?.remove(key));
+            if let Some(text) = value.and_then(|value| String::from_utf8(value.0).ok()) {
+                values.insert((name.clone(), key.clone()), text);
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The catalogue, or what is wrong with it.
+async fn catalogue(context: &Context) -> Result<Result<Catalogue, Vec<Invalid>>, Error> {
+    let (namespace, name) = (&context.config.namespace, &context.config.catalogue);
+    let what = format!("ConfigMap {name}");
+    let api = context.api::<ConfigMap>(namespace);
+    let found = api.get_opt(name).await.map_err(Error::read(&what))?;
+    let wrong = |why: String| {
+        let message = format!("{what} in namespace \"{namespace}\" {why}");
+        vec![Invalid::config(format!("ConfigMap/{name}"), message)]
+    };
+    let text = found.and_then(|map| map.data?.remove(CATALOGUE_KEY));
+    Ok(match text {
+        None => Err(wrong(format!(
+            "has no {CATALOGUE_KEY}, so nothing can be run"
+        ))),
+        Some(text) => {
+            serde_saphyr::from_str(&text).map_err(|error| wrong(format!("cannot be read: {error}")))
+        }
+    })
+}
+
+/// A record of an earlier cluster of the same name says nothing about this one.
+fn record(lease: Option<Lease>, uid: &str) -> Record {
+    let Some(lease) = lease else {
+        return Record::default();
+    };
+    let of_another = lease
+        .labels()
+        .get(labels::CLUSTER_UID)
+        .is_some_and(|other| other != uid);
+    if of_another {
+        return Record::default();
+    }
+    let annotations = lease.annotations();
+    Record {
+        primary: annotations
+            .get(labels::PRIMARY)
+            .and_then(|name| name.parse().ok()),
+        initialised: annotations.contains_key(labels::SYSTEM_IDENTIFIER),
+    }
+}
+
+/// The version that existing data was made with.
+///
+/// The status can be lost when a manifest is replaced without one; then Pods and volumes know.
+fn recorded_version(cluster: &SGCluster, owned: &Owned) -> Option<PgVersion> {
+    let status = cluster
+        .status
+        .as_ref()
+        .and_then(|status| status.postgres_version.as_ref());
+    if let Some(version) = status.and_then(|version| version.parse().ok()) {
+        return Some(version);
+    }
+    let pods = owned.pods.iter().map(kube::ResourceExt::annotations);
+    let claims = owned.claims.iter().map(kube::ResourceExt::annotations);
+    pods.chain(claims)
+        .filter_map(|annotations| annotations.get(labels::POSTGRESQL_VERSION)?.parse().ok())
+        .max()
+}
+
+fn largest_volume(claims: &[PersistentVolumeClaim]) -> Option<Quantity> {
+    claims.iter().filter_map(requested_size).max()
+}
+
+/// The size that a claim asks for.
+pub(super) fn requested_size(claim: &PersistentVolumeClaim) -> Option<Quantity> {
+    let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+    requests.get("storage")?.0.parse().ok()
+}
+
+/// The claim of an instance.
+pub(super) fn claim_of<'a>(
+    claims: &'a [PersistentVolumeClaim],
+    instance: &InstanceName,
+) -> Option<&'a PersistentVolumeClaim> {
+    let name = names::data_claim(instance);
+    claims
+        .iter()
+        .find(|claim| claim.metadata.name.as_deref() == Some(name.as_str()))
+}

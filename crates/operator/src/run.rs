@@ -1,0 +1,127 @@
+//! Wiring: the watches, the controller and its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
+use kube::Client;
+use kube::api::{Api, ListParams};
+use kube::runtime::{Controller, controller, watcher};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use crate::Config;
+use crate::cluster::{Guarded, error_policy, reconcile};
+use crate::context::Context;
+use crate::leader::Leader;
+use crate::triggers;
+
+/// A burst of changes causes one pass; short enough not to be felt.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// Clusters that are looked at side by side.
+const CONCURRENCY: u16 = 8;
+
+/// Why the operator could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kinds are not served; the definitions have to be installed first.
+    #[error("list SGClusters")]
+    List(#[source] kube::Error),
+}
+
+/// Runs the operator until it is told to stop; passes that have begun are finished.
+///
+/// It works only while it holds the leader Lease, and waits for it as long as another does.
+pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let clusters: Api<Guarded> = Api::all(client.clone());
+    // A watch would wait for ever for kinds that nobody installed.
+    clusters
+        .list(&ListParams::default().limit(1))
+        .await
+        .map_err(Error::List)?;
+    info!(namespace = config.namespace, "operator started");
+    let leader = Leader::new(client.clone(), &config);
+    while leader.acquire(&shutdown).await {
+        let term = shutdown.child_token();
+        let hold = async {
+            leader.hold(&term).await;
+            term.cancel();
+        };
+        tokio::join!(Box::pin(work(&client, &config, &term)), hold);
+        leader.release().await;
+    }
+    info!("operator stopped");
+    Ok(())
+}
+
+/// Reconciles until the term ends.
+async fn work(client: &Client, config: &Config, term: &CancellationToken) {
+    let context = Arc::new(Context::new(client.clone(), config.clone()));
+    controller(client.clone(), config)
+        .graceful_shutdown_on(term.clone().cancelled_owned())
+        .run(reconcile, error_policy, context)
+        .for_each(|result| {
+            // Failed passes have been logged where they failed.
+            if let Err(error) = result {
+                debug!(%error, "controller reported");
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+fn controller(client: Client, config: &Config) -> Controller<Guarded> {
+    let everything = watcher::Config::default;
+    let ours = triggers::owned_objects;
+    let controller = Controller::new(Api::<Guarded>::all(client.clone()), everything());
+    let clusters = controller.store();
+    let profiles = clusters.clone();
+    let postgres_configs = clusters.clone();
+    let pooling_configs = clusters.clone();
+    controller
+        .with_config(
+            controller::Config::default()
+                .debounce(DEBOUNCE)
+                .concurrency(CONCURRENCY),
+        )
+        .owns(Api::<Pod>::all(client.clone()), ours())
+        .owns(Api::<PersistentVolumeClaim>::all(client.clone()), ours())
+        .owns(Api::<Service>::all(client.clone()), ours())
+        .owns(Api::<ConfigMap>::all(client.clone()), ours())
+        .watches(
+            Api::<SGInstanceProfile>::all(client.clone()),
+            everything(),
+            move |object| {
+                triggers::referring(&profiles, &object, |cluster, name| {
+                    cluster.spec.sg_instance_profile.as_deref() == Some(name)
+                })
+            },
+        )
+        .watches(
+            Api::<SGPostgresConfig>::all(client.clone()),
+            everything(),
+            move |object| {
+                triggers::referring(&postgres_configs, &object, |cluster, name| {
+                    let configurations = cluster.spec.configurations.as_ref();
+                    configurations.is_some_and(|c| c.sg_postgres_config.as_deref() == Some(name))
+                })
+            },
+        )
+        .watches(
+            Api::<SGPoolingConfig>::all(client.clone()),
+            everything(),
+            move |object| {
+                triggers::referring(&pooling_configs, &object, |cluster, name| {
+                    let configurations = cluster.spec.configurations.as_ref();
+                    configurations.is_some_and(|c| c.sg_pooling_config.as_deref() == Some(name))
+                })
+            },
+        )
+        .reconcile_on(triggers::control_records(client.clone()))
+        .reconcile_on(triggers::secrets(client.clone(), clusters))
+        .reconcile_all_on(triggers::catalogue(client, config))
+}

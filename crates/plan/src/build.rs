@@ -1,0 +1,100 @@
+//! From a validated cluster to the objects that make it, one kind a file.
+//!
+//! Nothing here can fail, and equal inputs give equal bytes.
+
+mod claim;
+mod config_map;
+mod container;
+mod pod;
+mod rbac;
+mod secret;
+mod service;
+mod volume;
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+
+use crate::credentials::Credentials;
+use crate::hash::hash;
+use crate::instances::Selection;
+use crate::metadata::generated_meta;
+use crate::validated::{Generated, ValidatedCluster};
+
+pub use secret::credentials_secret;
+
+/// Everything that a cluster needs right now, besides its credentials.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Objects {
+    /// Identity of the instances at the API server.
+    pub service_account: ServiceAccount,
+    /// What they may do.
+    pub role: Role,
+    /// Ties the two together.
+    pub role_binding: RoleBinding,
+    /// Connection details for applications.
+    pub binding_secret: Secret,
+    /// Configuration files of Postgres.
+    pub config_map: ConfigMap,
+    /// Ways to the instances.
+    pub services: Vec<Service>,
+    /// Volumes of the instances that should exist, in the order of `pods`.
+    pub claims: Vec<PersistentVolumeClaim>,
+    /// Pods of the instances that should exist, first to start first.
+    pub pods: Vec<Pod>,
+    /// Configuration objects that are created once.
+    pub generated: Generated,
+}
+
+/// Builds the objects of a cluster.
+///
+/// `may_bootstrap` says whether a Pod created now may initialise a new database.
+pub fn build(
+    cluster: &ValidatedCluster,
+    credentials: &Credentials,
+    selection: &Selection,
+    may_bootstrap: bool,
+) -> Objects {
+    let config_map = config_map::config_map(cluster, credentials);
+    let files = pod::Files {
+        config_hash: hash(&(&config_map.data, credentials)),
+        may_bootstrap,
+        not_disruptible: selection.not_disruptible.as_ref(),
+    };
+    let desired = &selection.desired;
+    Objects {
+        service_account: rbac::service_account(cluster),
+        role: rbac::role(cluster),
+        role_binding: rbac::role_binding(cluster),
+        binding_secret: secret::binding_secret(cluster, credentials),
+        services: service::services(cluster),
+        claims: desired
+            .iter()
+            .map(|name| claim::claim(cluster, name))
+            .collect(),
+        pods: desired
+            .iter()
+            .map(|name| pod::pod(cluster, name, &files))
+            .collect(),
+        generated: generated(cluster),
+        config_map,
+    }
+}
+
+fn generated(cluster: &ValidatedCluster) -> Generated {
+    let mut generated = cluster.generated.clone();
+    if let Some(profile) = &mut generated.profile {
+        profile.metadata = generated_meta(cluster, profile.metadata.name.take());
+    }
+    if let Some(config) = &mut generated.postgres_config {
+        config.metadata = generated_meta(cluster, config.metadata.name.take());
+    }
+    if let Some(config) = &mut generated.pooling_config {
+        config.metadata = generated_meta(cluster, config.metadata.name.take());
+    }
+    generated
+}
+
+#[cfg(test)]
+mod tests;

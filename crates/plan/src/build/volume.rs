@@ -1,0 +1,113 @@
+//! Volumes of a Pod and where the containers find them.
+
+use howdah_types::InstanceName;
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, EmptyDirVolumeSource, PersistentVolumeClaimVolumeSource,
+    SecretVolumeSource, Volume, VolumeMount,
+};
+
+use crate::names::{self, Names, custom};
+use crate::validated::ValidatedCluster;
+
+const SOCKET: &str = "socket";
+const CONFIG: &str = "config";
+const CREDENTIALS: &str = "credentials";
+
+/// Folder of the server's socket, shared by the containers of a Pod.
+pub(super) const SOCKET_PATH: &str = "/var/run/postgresql";
+
+/// Readable by the owner and, through the Pod's group, by the server.
+const SECRET_MODE: i32 = 0o440;
+
+pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Vec<Volume> {
+    let names = Names(&cluster.name);
+    let mut volumes = vec![
+        Volume {
+            name: names.data_volume(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: names::data_claim(instance),
+                ..PersistentVolumeClaimVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: SOCKET.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        },
+        Volume {
+            name: CONFIG.to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: names.postgres_config_map(),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: CREDENTIALS.to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(names.cluster()),
+                default_mode: Some(SECRET_MODE),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+    ];
+    volumes.extend(
+        cluster
+            .spec
+            .pods
+            .custom_volumes
+            .iter()
+            .cloned()
+            .map(|volume| Volume {
+                name: custom(&volume.name),
+                ..volume
+            }),
+    );
+    volumes
+}
+
+/// Mounts of the container that runs Postgres.
+pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
+    vec![
+        mount(
+            &Names(&cluster.name).data_volume(),
+            "/var/lib/postgresql",
+            false,
+        ),
+        mount(SOCKET, SOCKET_PATH, false),
+        mount(CONFIG, "/etc/howdah/postgres", true),
+        mount(CREDENTIALS, "/etc/howdah/credentials", true),
+    ]
+}
+
+/// Mounts of the container with tools.
+pub(super) fn util_mounts() -> Vec<VolumeMount> {
+    vec![mount(SOCKET, SOCKET_PATH, false)]
+}
+
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}
+
+/// A mount of the user's, whose volume may be named with or without its prefix.
+///
+/// The API's documentation names the prefix `c-`, its code adds `custom-`; manifests have both.
+pub(super) fn user_mount(cluster: &ValidatedCluster, given: &VolumeMount) -> VolumeMount {
+    let known = |name: &str| {
+        let volumes = &cluster.spec.pods.custom_volumes;
+        volumes.iter().any(|volume| volume.name == name)
+    };
+    let plain = given.name.strip_prefix("c-").filter(|name| known(name));
+    let plain = plain.or_else(|| known(&given.name).then_some(given.name.as_str()));
+    VolumeMount {
+        name: plain.map_or_else(|| given.name.clone(), custom),
+        ..given.clone()
+    }
+}

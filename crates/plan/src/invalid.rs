@@ -1,0 +1,58 @@
+//! What is wrong with a cluster, in words for the person who wrote the manifest.
+
+use std::fmt;
+
+/// Why a cluster cannot be reconciled; becomes the reason of the Warning Event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A reference, a version or a value does not fit.
+    ClusterConfigFailed,
+    /// The manifest asks for another major version than the data has.
+    ClusterMajorUpgrade,
+}
+
+impl Reason {
+    /// The reason as it stands in events and conditions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterConfigFailed => "ClusterConfigFailed",
+            Self::ClusterMajorUpgrade => "ClusterMajorUpgrade",
+        }
+    }
+}
+
+/// One finding of `validate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The class of the finding.
+    pub reason: Reason,
+    /// Path of the field, from the SGCluster unless it starts with another kind.
+    pub field: String,
+    /// What is wrong and what to do about it.
+    pub message: String,
+}
+
+impl Invalid {
+    /// A finding about a reference, a version or a value.
+    pub fn config(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: Reason::ClusterConfigFailed,
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// A finding about a change of the major version.
+    pub fn major_upgrade(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: Reason::ClusterMajorUpgrade,
+            ..Self::config(field, message)
+        }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}

@@ -1,0 +1,179 @@
+//! From a manifest and what it refers to, to a cluster that can be built, or to everything that is
+//! wrong with it at once.
+//!
+//! References may appear later than the cluster, so nothing here is checked at admission.
+
+mod binding;
+mod configuration;
+mod limits;
+mod secrets;
+
+use howdah_api::SGCluster;
+use howdah_api::cluster::ClusterSpec;
+use howdah_types::catalogue::{Catalogue, ComponentName};
+use howdah_types::{ClusterName, PgVersion, Quantity};
+
+use crate::hba;
+use crate::invalid::Invalid;
+use crate::references::References;
+use crate::resources::anti_affinity;
+use crate::unacted::unacted;
+use crate::validated::{Images, ValidatedCluster};
+use crate::version;
+
+/// Everything that `validate` looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The manifest.
+    pub cluster: &'a SGCluster,
+    /// What was found of the objects it refers to.
+    pub references: &'a References,
+    /// What can be run.
+    pub catalogue: &'a Catalogue,
+    /// The version that existing data was made with.
+    pub recorded_version: Option<PgVersion>,
+    /// Size of the largest existing data volume.
+    pub largest_volume: Option<Quantity>,
+    /// Version of the operator.
+    pub operator_version: &'a str,
+}
+
+/// Proves a cluster buildable, or lists what is wrong.
+pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
+    let spec = &inputs.cluster.spec;
+    let metadata = &inputs.cluster.metadata;
+    let name = cluster_name(inputs.cluster).map_err(|problem| vec![problem])?;
+    let namespace = metadata.namespace.clone().unwrap_or_default();
+
+    let mut problems = Problems::default();
+    let version = version::resolve(
+        &spec.postgres.version,
+        inputs.catalogue,
+        inputs.recorded_version,
+    );
+    let version = problems.take(version.map_err(|problem| vec![problem]));
+    let scope = Scope {
+        name: &name,
+        namespace: &namespace,
+        inputs,
+    };
+    let configuration = problems.take(configuration::configuration(scope, version));
+    let hba_rules = problems.take(user_hba(spec));
+    let provided = problems.take(secrets::provided(scope));
+    let binding = problems.take(binding::binding(spec, inputs.references));
+    let instances = problems.take(limits::instances(spec));
+    problems.take(limits::volume(scope));
+
+    let found = (
+        version,
+        configuration,
+        hba_rules,
+        provided,
+        binding,
+        instances,
+    );
+    let (
+        Some(version),
+        Some(configuration),
+        Some(hba_rules),
+        Some(provided_credentials),
+        Some(binding),
+        Some(instances),
+    ) = found
+    else {
+        return Err(problems.0);
+    };
+    if !problems.0.is_empty() {
+        return Err(problems.0);
+    }
+    let mut not_acted_on = unacted(&name, spec);
+    not_acted_on.extend(configuration.not_acted_on);
+    Ok(ValidatedCluster {
+        images: images(inputs.catalogue, version),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        name,
+        namespace,
+        instances,
+        version,
+        parameters: configuration.parameters,
+        hba_rules,
+        resources: configuration.resources,
+        anti_affinity: anti_affinity(spec),
+        binding,
+        provided_credentials,
+        generated: configuration.generated,
+        postgres_config: configuration.postgres_config,
+        not_acted_on,
+        operator_version: inputs.operator_version.to_owned(),
+        spec: spec.clone(),
+    })
+}
+
+/// The cluster being validated, under the names that messages use.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    name: &'a ClusterName,
+    namespace: &'a str,
+    inputs: Inputs<'a>,
+}
+
+impl<'a> Scope<'a> {
+    fn spec(self) -> &'a ClusterSpec {
+        &self.inputs.cluster.spec
+    }
+}
+
+/// Collects the findings of all parts.
+#[derive(Default)]
+struct Problems(Vec<Invalid>);
+
+impl Problems {
+    fn take<T>(&mut self, result: Result<T, Vec<Invalid>>) -> Option<T> {
+        result.map_err(|problems| self.0.extend(problems)).ok()
+    }
+}
+
+fn cluster_name(cluster: &SGCluster) -> Result<ClusterName, Invalid> {
+    let name = cluster.metadata.name.as_deref().unwrap_or_default();
+    name.parse()
+        .map_err(|error| Invalid::config("metadata.name", format!("{error}")))
+}
+
+/// The rules in `dynamicConfig.postgresql.pg_hba`, which is a free object for the API.
+fn user_hba(spec: &ClusterSpec) -> Result<Vec<String>, Vec<Invalid>> {
+    let dynamic = spec
+        .configurations
+        .as_ref()
+        .and_then(|c| c.patroni.as_ref()?.dynamic_config.as_ref());
+    let Some(rules) = dynamic.and_then(|config| config.get("postgresql")?.get("pg_hba")) else {
+        return Ok(Vec::new());
+    };
+    let rules: Vec<String> = serde_json::from_value(rules.clone())
+        .map_err(|_| vec![Invalid::config(hba::FIELD, "must be a list of texts")])?;
+    hba::check(&rules)?;
+    Ok(rules)
+}
+
+/// The image of a version that was resolved from this catalogue, and of the tools for it.
+fn images(catalogue: &Catalogue, version: PgVersion) -> Images {
+    let text = version.to_string();
+    let postgres = catalogue
+        .find(ComponentName::Postgres, &text)
+        .map(|component| component.image.clone())
+        .unwrap_or_default();
+    let tools = catalogue
+        .find(ComponentName::PostgresUtil, &text)
+        .or_else(|| {
+            let major = u32::from(version.major().number());
+            catalogue.newest_of_major(ComponentName::PostgresUtil, major)
+        })
+        .or_else(|| catalogue.newest(ComponentName::PostgresUtil));
+    Images {
+        // The image of Postgres has the same tools.
+        postgres_util: tools.map_or_else(|| postgres.clone(), |component| component.image.clone()),
+        postgres,
+    }
+}
+
+#[cfg(test)]
+mod tests;

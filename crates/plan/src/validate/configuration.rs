@@ -1,0 +1,183 @@
+//! The configuration objects: present or generated, of the right major version, and what follows.
+
+use std::collections::BTreeMap;
+
+use howdah_api::{ParameterValue, SGInstanceProfile, SGPostgresConfig};
+use howdah_types::{PgVersion, Quantity};
+
+use super::Scope;
+use crate::defaults;
+use crate::invalid::Invalid;
+use crate::parameters::{self, Capacity, Effective, Layers, Parameters, Source};
+use crate::references::{Wanted, wanted_pooling_config, wanted_postgres_config, wanted_profile};
+use crate::resources::{Resources, resources};
+use crate::validated::Generated;
+
+/// What the configuration objects come to.
+pub(super) struct Configuration {
+    pub(super) resources: Resources,
+    pub(super) parameters: Parameters,
+    pub(super) not_acted_on: Vec<String>,
+    pub(super) generated: Generated,
+    pub(super) postgres_config: String,
+}
+
+/// Without a version nothing about Postgres can be said, but the other references are checked.
+pub(super) fn configuration(
+    scope: Scope<'_>,
+    version: Option<PgVersion>,
+) -> Result<Configuration, Vec<Invalid>> {
+    let mut problems = super::Problems::default();
+    let profile = problems.take(profile(scope));
+    let pooling = problems.take(pooling_missing(scope));
+    let resources = profile
+        .as_ref()
+        .and_then(|(name, profile, _)| problems.take(resources(scope.spec(), name, &profile.spec)));
+    let capacity = resources
+        .as_ref()
+        .and_then(|r| problems.take(capacity(scope, r)));
+    let postgres = version.and_then(|version| problems.take(postgres_config(scope, version)));
+    let (Some(version), Some(capacity), Some((wanted, config, config_missing))) =
+        (version, capacity, postgres)
+    else {
+        return Err(problems.0);
+    };
+    let effective = problems.take(effective(scope, version, capacity, &config));
+    let (Some((_, profile, profile_missing)), Some(resources), Some(effective), Some(pooling)) =
+        (profile, resources, effective, pooling)
+    else {
+        return Err(problems.0);
+    };
+    Ok(Configuration {
+        resources,
+        parameters: effective.parameters,
+        not_acted_on: effective.not_acted_on,
+        generated: Generated {
+            profile: profile_missing.then_some(profile),
+            postgres_config: config_missing.then_some(config),
+            pooling_config: pooling.map(|wanted| defaults::pooling_config(&wanted.name)),
+        },
+        postgres_config: wanted.name,
+    })
+}
+
+/// The profile, and whether it has to be created.
+fn profile(scope: Scope<'_>) -> Result<(String, SGInstanceProfile, bool), Vec<Invalid>> {
+    let wanted = wanted_profile(scope.name, scope.spec());
+    let name = wanted.name.clone();
+    match &scope.inputs.references.profile {
+        Some(found) => Ok((name, found.clone(), false)),
+        None if wanted.generated => Ok((name.clone(), defaults::profile(&name), true)),
+        None => Err(missing(
+            scope,
+            "SGInstanceProfile",
+            &name,
+            "spec.sgInstanceProfile",
+        )),
+    }
+}
+
+fn postgres_config(
+    scope: Scope<'_>,
+    version: PgVersion,
+) -> Result<(Wanted, SGPostgresConfig, bool), Vec<Invalid>> {
+    const FIELD: &str = "spec.configurations.sgPostgresConfig";
+    let major = version.major();
+    let wanted = wanted_postgres_config(scope.name, scope.spec(), major);
+    let found = match &scope.inputs.references.postgres_config {
+        Some(found) => found.clone(),
+        None if wanted.generated => {
+            let config = defaults::postgres_config(&wanted.name, major);
+            return Ok((wanted, config, true));
+        }
+        None => return Err(missing(scope, "SGPostgresConfig", &wanted.name, FIELD)),
+    };
+    let of = found.spec.postgres_version.trim();
+    if of != major.to_string() {
+        let message = format!(
+            "SGPostgresConfig \"{}\" is for Postgres {of}, but this cluster runs Postgres {version}; \
+             name one for Postgres {major}",
+            wanted.name,
+        );
+        return Err(vec![Invalid::config(FIELD, message)]);
+    }
+    Ok((wanted, found, false))
+}
+
+/// The pooler's configuration if it has to be created.
+fn pooling_missing(scope: Scope<'_>) -> Result<Option<Wanted>, Vec<Invalid>> {
+    let wanted = wanted_pooling_config(scope.name, scope.spec());
+    match &scope.inputs.references.pooling_config {
+        Some(_) => Ok(None),
+        None if wanted.generated => Ok(Some(wanted)),
+        None => {
+            let field = "spec.configurations.sgPoolingConfig";
+            Err(missing(scope, "SGPoolingConfig", &wanted.name, field))
+        }
+    }
+}
+
+fn capacity(scope: Scope<'_>, resources: &Resources) -> Result<Capacity, Vec<Invalid>> {
+    let size = &scope.spec().pods.persistent_volume.size;
+    let volume: Quantity = size.parse().map_err(|error| {
+        let field = "spec.pods.persistentVolume.size";
+        vec![Invalid::config(field, format!("{error}"))]
+    })?;
+    Ok(Capacity {
+        cpu_millis: resources.cpu_millis,
+        memory: resources.memory,
+        volume: volume.units(),
+    })
+}
+
+fn effective(
+    scope: Scope<'_>,
+    version: PgVersion,
+    capacity: Capacity,
+    config: &SGPostgresConfig,
+) -> Result<Effective, Vec<Invalid>> {
+    let name = config.metadata.name.as_deref().unwrap_or_default();
+    let inline = scope
+        .spec()
+        .configurations
+        .as_ref()
+        .and_then(|c| c.postgres.as_ref())
+        .map(|postgres| text(&postgres.postgresql_conf))
+        .unwrap_or_default();
+    parameters::effective(&Layers {
+        major: version.major(),
+        capacity,
+        config: (
+            Source {
+                what: &format!("SGPostgresConfig \"{name}\""),
+                path: &format!("SGPostgresConfig/{name}.spec.postgresql.conf"),
+            },
+            &text(&config.spec.postgresql_conf),
+        ),
+        inline: (
+            Source {
+                what: "the cluster",
+                path: "spec.configurations.postgres.postgresql.conf",
+            },
+            &inline,
+        ),
+    })
+}
+
+fn text(parameters: &BTreeMap<String, ParameterValue>) -> Parameters {
+    parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), value.to_string()))
+        .collect()
+}
+
+fn missing(scope: Scope<'_>, kind: &str, name: &str, field: &str) -> Vec<Invalid> {
+    let namespace = scope.namespace;
+    vec![Invalid::config(
+        field,
+        format!(
+            "{kind} \"{name}\" named in {field} does not exist in namespace \"{namespace}\"; \
+             create it or remove the reference"
+        ),
+    )]
+}

@@ -1,0 +1,65 @@
+//! Numbers that must fit together, and volumes that cannot shrink.
+
+use howdah_api::ClusterSpec;
+use howdah_api::cluster::{Replication, ReplicationMode};
+use howdah_types::Quantity;
+
+use super::Scope;
+use crate::invalid::Invalid;
+
+/// The number of instances, if it leaves room for groups and synchronous replicas.
+pub(super) fn instances(spec: &ClusterSpec) -> Result<u32, Vec<Invalid>> {
+    let refuse = |message: &str| vec![Invalid::config("spec.instances", message)];
+    let Ok(instances) = u32::try_from(spec.instances) else {
+        return Err(refuse("must be 0 or more"));
+    };
+    if instances == 0 {
+        return Ok(0);
+    }
+    let replication = spec.replication.clone().unwrap_or_default();
+    let grouped: i64 = replication
+        .groups
+        .iter()
+        .map(|group| i64::from(group.instances))
+        .sum();
+    if grouped >= i64::from(instances) {
+        return Err(refuse(
+            "must be more than the instances of all replication.groups together, because the \
+             primary is in none of them",
+        ));
+    }
+    if i64::from(synchronous(&replication)) >= i64::from(instances) {
+        return Err(refuse(
+            "must be more than replication.syncInstances, because the primary does not count",
+        ));
+    }
+    Ok(instances)
+}
+
+fn synchronous(replication: &Replication) -> i32 {
+    match replication.mode.unwrap_or_default() {
+        ReplicationMode::Sync | ReplicationMode::StrictSync => {
+            replication.sync_instances.unwrap_or(1)
+        }
+        _ => 0,
+    }
+}
+
+/// A filesystem cannot be made smaller while it is in use.
+pub(super) fn volume(scope: Scope<'_>) -> Result<(), Vec<Invalid>> {
+    let size = &scope.spec().pods.persistent_volume.size;
+    let Some(existing) = scope.inputs.largest_volume else {
+        return Ok(());
+    };
+    // A size that is no quantity is reported where the tuning reads it.
+    if size
+        .parse::<Quantity>()
+        .is_ok_and(|wanted| wanted < existing)
+    {
+        return Err(vec![Invalid::config(
+            "spec.pods.persistentVolume.size",
+            format!("cannot be lowered from {existing} to {size}; volumes only grow"),
+        )]);
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Credentials that the user keeps in Secrets of their own.
+
+use super::Scope;
+use crate::credentials::Credentials;
+use crate::invalid::Invalid;
+use crate::references::wanted_secret_keys;
+
+/// The values of all Secret keys that fill a key of the credentials Secret.
+pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
+    let mut provided = Credentials::new();
+    let mut problems = Vec::new();
+    for wanted in wanted_secret_keys(scope.spec()) {
+        let selector = wanted.selector;
+        let at = (selector.name.clone(), selector.key.clone());
+        let field = format!("spec.configurations.{}", wanted.field);
+        match scope.inputs.references.secret_keys.get(&at) {
+            Some(value) if value.is_empty() => problems.push(Invalid::config(
+                field,
+                format!(
+                    "key \"{}\" of Secret \"{}\" is empty",
+                    selector.key, selector.name
+                ),
+            )),
+            Some(value) => {
+                provided.extend(wanted.credential.map(|key| (key.to_owned(), value.clone())));
+            }
+            None => problems.push(Invalid::config(
+                &field,
+                format!(
+                    "key \"{}\" of Secret \"{}\" named in {field} does not exist in namespace \
+                     \"{}\"; create it or remove the reference",
+                    selector.key, selector.name, scope.namespace,
+                ),
+            )),
+        }
+    }
+    if problems.is_empty() {
+        Ok(provided)
+    } else {
+        Err(problems)
+    }
+}

@@ -1,0 +1,80 @@
+//! A cluster that has been proven to be buildable.
+
+use howdah_api::ClusterSpec;
+use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
+use howdah_types::{ClusterName, PgVersion};
+
+use crate::credentials::Credentials;
+use crate::parameters::Parameters;
+use crate::resources::Resources;
+
+/// Only `validate` makes one, so whoever holds one need not check anything again.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ValidatedCluster {
+    /// Name of the cluster.
+    pub name: ClusterName,
+    /// Its namespace.
+    pub namespace: String,
+    /// UID of the SGCluster.
+    pub uid: String,
+    /// Number of instances wanted.
+    pub instances: u32,
+    /// The Postgres version to run.
+    pub version: PgVersion,
+    /// What the containers run.
+    pub images: Images,
+    /// Everything for `postgresql.conf`, all layers merged.
+    pub parameters: Parameters,
+    /// The user's own authentication rules.
+    pub hba_rules: Vec<String>,
+    /// Requests and limits of the containers.
+    pub resources: Resources,
+    /// Whether two instances must not share a node.
+    pub anti_affinity: bool,
+    /// Content of the service binding.
+    pub binding: Binding,
+    /// User names and passwords from the user's own Secrets, by key of the credentials Secret.
+    pub provided_credentials: Credentials,
+    /// Configuration objects to create because the user named none.
+    pub generated: Generated,
+    /// Name of the SGPostgresConfig in use.
+    pub postgres_config: String,
+    /// Paths of fields that are accepted but have no effect.
+    pub not_acted_on: Vec<String>,
+    /// Version of the operator, noted on the Pods.
+    pub operator_version: String,
+    /// The manifest, for what is passed through as it is.
+    pub spec: ClusterSpec,
+}
+
+/// Images of the containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// Image of `patroni`.
+    pub postgres: String,
+    /// Image of `postgres-util`.
+    pub postgres_util: String,
+}
+
+/// What the service binding Secret says besides host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Who provides the database.
+    pub provider: String,
+    /// Database to connect to.
+    pub database: String,
+    /// User name and password; the superuser's when absent.
+    pub login: Option<(String, String)>,
+}
+
+/// Configuration objects that are missing and were not named by the user.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Generated {
+    /// The instance profile.
+    pub profile: Option<SGInstanceProfile>,
+    /// The Postgres configuration.
+    pub postgres_config: Option<SGPostgresConfig>,
+    /// The pooler configuration.
+    pub pooling_config: Option<SGPoolingConfig>,
+}

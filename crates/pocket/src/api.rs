@@ -1,0 +1,148 @@
+//! The API server: REST over the store, as kubectl and kube-rs expect it.
+//!
+//! One code path serves all kinds as raw JSON values; what differs between kinds stands in
+//! tables ([`builtin`], [`kinds`]) or in the CRD. This module knows nothing of processes: Pods
+//! are run by `node`, which is a client like any other.
+
+mod auth;
+mod body;
+mod builtin;
+mod crd;
+mod discovery;
+mod fields;
+mod handler;
+mod kinds;
+mod names;
+pub(crate) mod object;
+mod request;
+mod resource;
+mod schema;
+mod selector;
+mod server;
+mod shape;
+mod status;
+mod strategic;
+mod table;
+mod typed;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tower::service_fn;
+
+pub use auth::Identity;
+pub(crate) use kinds::Addresses;
+pub(crate) use resource::Registry;
+pub use server::TlsError;
+pub(crate) use server::{acceptor, serve};
+
+use crate::node::PodLogs;
+use crate::store::Store;
+
+/// A moment in time.
+pub(crate) type Time = jiff::Timestamp;
+
+/// Settings of an API server.
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// Where Service addresses come from.
+    pub(crate) addresses: Addresses,
+    /// What discovery tells clients to connect to, `host:port`.
+    pub(crate) server_address: String,
+    /// Signs the tokens of ServiceAccounts.
+    pub(crate) token_key: Vec<u8>,
+}
+
+/// The API server; clones share it.
+#[derive(Clone)]
+pub struct ApiServer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    config: Config,
+    registry: RwLock<Arc<Registry>>,
+    /// Held while a Service address is chosen and stored.
+    allocation: tokio::sync::Mutex<()>,
+    /// Ends watches and other long answers.
+    shutdown: CancellationToken,
+    /// Who can read the logs of Pods, once there is a node.
+    logs: RwLock<Option<Arc<dyn PodLogs>>>,
+}
+
+impl ApiServer {
+    /// Serves what is in the store.
+    pub(crate) fn new(store: Store, config: Config, shutdown: CancellationToken) -> Self {
+        let server = Self {
+            inner: Arc::new(Inner {
+                store,
+                config,
+                registry: RwLock::default(),
+                allocation: tokio::sync::Mutex::new(()),
+                shutdown,
+                logs: RwLock::new(None),
+            }),
+        };
+        server.reload_registry();
+        server
+    }
+
+    /// The server as a service, for requests that carry an [`Identity`] extension.
+    ///
+    /// Requests without one are anonymous.
+    pub(crate) fn router(&self) -> Router {
+        let server = self.clone();
+        Router::new().fallback(move |request: Request<Body>| {
+            let server = server.clone();
+            async move { handler::serve(&server, request).await }
+        })
+    }
+
+    /// A client inside this process, with full REST semantics and neither TLS nor TCP.
+    #[must_use]
+    pub fn client(&self, identity: Identity) -> kube::Client {
+        let router = self.router();
+        let service = service_fn(move |request: Request<kube::client::Body>| {
+            let router = router.clone();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(identity.clone());
+            async move {
+                let response: Response<Body> = router.oneshot(request).await?;
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    /// Lets `pods/<name>/log` be answered.
+    pub(crate) fn set_logs(&self, logs: impl PodLogs + 'static) {
+        *self.inner.logs.write() = Some(Arc::new(logs));
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.inner.registry.read())
+    }
+
+    /// Rebuilds the table of kinds from the CRDs in the store.
+    pub(crate) fn reload_registry(&self) {
+        // Held throughout, so that of two reloads the one that saw less cannot come last.
+        let mut registry = self.inner.registry.write();
+        let stored = self.inner.store.list(crd::KEY, None);
+        let definitions: Vec<serde_json::Value> = stored
+            .items
+            .iter()
+            .filter_map(|(_, stored)| serde_json::from_slice(&stored.json).ok())
+            .collect();
+        *registry = Arc::new(Registry::new(definitions.iter()));
+    }
+}

@@ -1,0 +1,46 @@
+//! Who is asking.
+
+/// A user as the API server sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub(crate) user: String,
+    pub(crate) groups: Vec<String>,
+    pub(crate) uid: String,
+    pub(crate) extra: Vec<(String, String)>,
+}
+
+/// Members of this group may do everything.
+pub(crate) const MASTERS: &str = "system:masters";
+const AUTHENTICATED: &str = "system:authenticated";
+
+impl Identity {
+    /// A user in these groups, and in the group of everybody who is known.
+    pub(crate) fn new(user: &str, groups: &[&str]) -> Self {
+        let mut groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        groups.push(AUTHENTICATED.to_owned());
+        Self {
+            user: user.to_owned(),
+            groups,
+            uid: String::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// Somebody who may do everything, under this name.
+    #[must_use]
+    pub fn admin(user: &str) -> Self {
+        Self::new(user, &[MASTERS])
+    }
+
+    /// A ServiceAccount.
+    #[must_use]
+    pub fn service_account(namespace: &str, name: &str) -> Self {
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        let group = format!("system:serviceaccounts:{namespace}");
+        Self::new(&user, &["system:serviceaccounts", &group])
+    }
+
+    pub(crate) fn is_master(&self) -> bool {
+        self.groups.iter().any(|group| group == MASTERS)
+    }
+}

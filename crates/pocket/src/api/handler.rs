@@ -1,0 +1,169 @@
+//! From a request to an answer.
+
+mod call;
+mod create;
+mod delete;
+mod patch;
+mod present;
+mod read;
+mod review;
+mod scale;
+mod update;
+mod watch;
+mod write;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+
+use self::call::Call;
+use super::auth::Identity;
+use super::builtin::Verbs;
+use super::request::{self, Accept, Options, Route};
+use super::resource::Resource;
+use super::status::Failure;
+use super::{ApiServer, discovery};
+
+/// Answers one request.
+pub(super) async fn serve(server: &ApiServer, request: Request<Body>) -> Response {
+    match answer(server, request).await {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, Failure> {
+    let path = request.uri().path();
+    if let Some(response) = discovery::open(path) {
+        return Ok(response);
+    }
+    let identity = request.extensions().get::<Identity>().cloned();
+    let identity = identity.ok_or_else(Failure::unauthorized)?;
+    if let Some(response) = discovery::answer(server, &request) {
+        return only_reading(request.method()).and(response);
+    }
+    let Some(route) = Route::parse(path) else {
+        return Ok(no_such_page());
+    };
+    let registry = server.registry();
+    let resource = registry
+        .find(&route.group, &route.version, &route.plural)
+        .ok_or_else(Failure::no_such_resource)?;
+    let options = Options::parse(request.uri())?;
+    let verb = request::verb(request.method(), &route, &options);
+    let call = Call::new(
+        server,
+        identity,
+        resource,
+        route,
+        options,
+        verb,
+        request.headers(),
+    );
+    call.authorize()?;
+    dispatch(&call, request).await
+}
+
+fn only_reading(method: &Method) -> Result<(), Failure> {
+    let reading = matches!(*method, Method::GET | Method::HEAD);
+    reading
+        .then_some(())
+        .ok_or_else(Failure::method_not_allowed)
+}
+
+/// What a path outside the API answers.
+fn no_such_page() -> Response {
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    let mut response = (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+async fn dispatch(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
+    let resource: &Resource = &call.resource;
+    let method = request.method().clone();
+    if resource.is_virtual() {
+        let asked = method == Method::POST && call.route.name.is_none();
+        return match asked {
+            true => review::answer(call, request).await,
+            false => Err(Failure::method_not_allowed()),
+        };
+    }
+    match (call.route.subresource.as_str(), &call.route.name) {
+        ("", None) => collection(call, &method, request).await,
+        ("", Some(_)) => object(call, &method, request).await,
+        ("status", Some(_)) if resource.status => match method {
+            Method::GET => read::get(call),
+            Method::PUT => update::put(call, request).await,
+            Method::PATCH => patch::patch(call, request).await,
+            _ => Err(Failure::method_not_allowed()),
+        },
+        ("scale", Some(_)) if resource.scale.is_some() => scale::answer(call, request).await,
+        ("finalize", Some(_)) if resource.is("namespaces") => match method {
+            Method::PUT => update::put(call, request).await,
+            _ => Err(Failure::method_not_allowed()),
+        },
+        _ => Err(Failure::no_such_resource()),
+    }
+}
+
+async fn collection(
+    call: &Call<'_>,
+    method: &Method,
+    request: Request<Body>,
+) -> Result<Response, Failure> {
+    match *method {
+        Method::GET | Method::HEAD if call.options.watch => watch::watch(call),
+        Method::GET | Method::HEAD => read::list(call),
+        Method::POST => create::create(call, request).await,
+        Method::DELETE
+            if call
+                .resource
+                .builtin()
+                .is_none_or(|one| one.verbs == Verbs::All) =>
+        {
+            delete::collection(call, request).await
+        }
+        _ => Err(Failure::method_not_allowed()),
+    }
+}
+
+async fn object(
+    call: &Call<'_>,
+    method: &Method,
+    request: Request<Body>,
+) -> Result<Response, Failure> {
+    match *method {
+        Method::GET | Method::HEAD if call.options.watch => watch::watch(call),
+        Method::GET | Method::HEAD => read::get(call),
+        Method::PUT => update::put(call, request).await,
+        Method::PATCH => patch::patch(call, request).await,
+        Method::DELETE => delete::delete(call, request).await,
+        _ => Err(Failure::method_not_allowed()),
+    }
+}
+
+/// Who writes, from the parameter or from the program's name.
+fn manager(options: &Options, headers: &HeaderMap) -> String {
+    if !options.field_manager.is_empty() {
+        return options.field_manager.clone();
+    }
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    let program = agent
+        .unwrap_or_default()
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    if program.is_empty() {
+        "unknown".to_owned()
+    } else {
+        program.to_owned()
+    }
+}
+
+/// The form of the answer.
+fn accept(headers: &HeaderMap) -> Accept {
+    Accept::parse(headers)
+}

@@ -1,0 +1,150 @@
+//! One request to a resource, understood, and what all verbs need of it.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::{accept, manager};
+use crate::api::auth::Identity;
+use crate::api::fields::Writer;
+use crate::api::request::{Accept, Options, Route};
+use crate::api::resource::Resource;
+use crate::api::status::Failure;
+use crate::api::{ApiServer, Time, object};
+use crate::store::{Key, Store, Stored};
+
+/// A request to a resource.
+pub(super) struct Call<'a> {
+    pub(super) server: &'a ApiServer,
+    pub(super) identity: Identity,
+    pub(super) resource: Arc<Resource>,
+    pub(super) route: Route,
+    pub(super) options: Options,
+    pub(super) verb: &'static str,
+    pub(super) accept: Accept,
+    pub(super) manager: String,
+    pub(super) now: Time,
+    apply: bool,
+    /// Texts for `Warning` headers.
+    pub(super) warnings: Mutex<Vec<String>>,
+}
+
+/// An object as it is stored, parsed.
+pub(super) struct Current {
+    pub(super) revision: u64,
+    pub(super) object: Value,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        server: &'a ApiServer,
+        identity: Identity,
+        resource: &Arc<Resource>,
+        route: Route,
+        options: Options,
+        verb: &'static str,
+        headers: &HeaderMap,
+    ) -> Self {
+        Self {
+            server,
+            identity,
+            resource: Arc::clone(resource),
+            route,
+            verb,
+            accept: accept(headers),
+            manager: manager(&options, headers),
+            now: Time::now(),
+            apply: crate::api::body::media_type(headers).starts_with("application/apply-patch"),
+            options,
+            warnings: Mutex::default(),
+        }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        self.server.store()
+    }
+
+    /// The namespace of the URL, empty for cluster-scoped kinds.
+    pub(super) fn namespace(&self) -> &str {
+        self.route.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// The name of the URL.
+    pub(super) fn name(&self) -> &str {
+        self.route.name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn key(&self, name: &str) -> Key {
+        Key::new(&self.resource.key, self.namespace(), name)
+    }
+
+    pub(super) fn timestamp(&self) -> String {
+        object::timestamp(self.now)
+    }
+
+    /// The object that the URL names.
+    pub(super) fn stored(&self) -> Result<Stored, Failure> {
+        let name = self.name();
+        let found = self.store().get(&self.key(name));
+        found.ok_or_else(|| Failure::not_found(&self.resource, name))
+    }
+
+    /// The object that the URL names, parsed.
+    pub(super) fn current(&self) -> Result<Current, Failure> {
+        parse(&self.stored()?)
+    }
+
+    /// The writer of this request; the caller lends the time.
+    pub(super) fn writer<'b>(&'b self, time: &'b str, api_version: &'b str) -> Writer<'b> {
+        let subresource = match self.route.subresource.as_str() {
+            "finalize" => "",
+            other => other,
+        };
+        Writer {
+            manager: &self.manager,
+            subresource,
+            time,
+            api_version,
+        }
+    }
+
+    pub(super) fn warn(&self, text: impl Into<String>) {
+        self.warnings.lock().push(text.into());
+    }
+
+    /// A kind with the wrong scope for its URL does not exist there.
+    pub(super) fn check_scope(&self) -> Result<(), Failure> {
+        let inside = self.route.namespace.is_some();
+        let fits = match self.resource.namespaced {
+            true => inside || (self.route.name.is_none() && self.verb != "create"),
+            false => !inside,
+        };
+        fits.then_some(()).ok_or_else(Failure::no_such_resource)
+    }
+
+    /// Server-side apply records ownership itself.
+    pub(super) fn route_is_apply(&self) -> bool {
+        self.apply
+    }
+
+    /// Whether the user may do what a `SelfSubjectAccessReview` asks about.
+    pub(super) fn may(&self, _spec: &Value) -> bool {
+        self.identity.is_master()
+    }
+
+    pub(super) fn authorize(&self) -> Result<(), Failure> {
+        self.check_scope()
+    }
+}
+
+/// Parses a stored object.
+pub(super) fn parse(stored: &Stored) -> Result<Current, Failure> {
+    let object = serde_json::from_slice(&stored.json)
+        .map_err(|error| Failure::internal(format!("stored object: {error}")))?;
+    Ok(Current {
+        revision: stored.revision,
+        object,
+    })
+}

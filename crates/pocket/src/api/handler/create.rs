@@ -1,0 +1,219 @@
+//! Creating objects.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Request, StatusCode};
+use serde_json::Value;
+
+use super::call::{Call, parse};
+use super::{present, write};
+use crate::api::status::{Cause, Failure};
+use crate::api::{body, crd, kinds, names, object};
+use crate::store::{Key, Stored, Write};
+
+/// Answers a POST to a collection.
+pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
+    let (parts, sent) = request.into_parts();
+    let sent = body::read(sent).await?;
+    let value = body::object(&parts.headers, &sent, &call.resource)?;
+    let stored = from_value(call, value).await?;
+    if call.resource.is("endpoints") {
+        call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+    }
+    present::one(call, StatusCode::CREATED, &stored)
+}
+
+/// Creates an object and returns the JSON to answer.
+pub(super) async fn from_value(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+    place(call, &mut value)?;
+    write::normalise(call, &mut value)?;
+    identify(call, &mut value)?;
+    write::record(call, None, &mut value);
+    insert(call, value).await
+}
+
+/// Stores a new object whose fields and owners are settled.
+pub(super) async fn insert(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+    kinds::prepare_create(&call.resource, &mut value);
+    // The block of addresses is walked and written under one lock, so none is given out twice.
+    let is_service = call.resource.is("services");
+    let _allocation = if is_service {
+        Some(call.server.inner.allocation.lock().await)
+    } else {
+        None
+    };
+    if is_service {
+        assign_address(call, &mut value)?;
+    }
+    object::tidy_metadata(&mut value);
+    write::validate(call, &value, None)?;
+    if call.options.dry_run {
+        return Ok(write::pretend(&value));
+    }
+    let stored = store(call, value).await?;
+    if call.resource.is(crd::KEY) {
+        establish(call, &stored).await?;
+    }
+    Ok(stored.json.to_vec())
+}
+
+/// Tries again with another random ending when a generated name is taken.
+async fn store(call: &Call<'_>, mut value: Value) -> Result<Stored, Failure> {
+    let generated = call.route.name.is_none() && !object::meta(&value, "generateName").is_empty();
+    let mut tries = if generated { 8 } else { 1 };
+    loop {
+        let name = object::meta(&value, "name").to_owned();
+        tries -= 1;
+        let done = write::commit(call, Write::Create(call.key(&name), value.clone())).await;
+        match done {
+            Err(failure) if failure.reason == "AlreadyExists" && tries > 0 => {
+                let prefix = object::meta(&value, "generateName");
+                let name = format!("{prefix}{}", names::suffix());
+                object::metadata_mut(&mut value).insert("name".into(), name.into());
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Checks namespace and name against the URL.
+pub(super) fn place(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    let sent = object::meta(value, "namespace").to_owned();
+    if !sent.is_empty() && sent != call.namespace() {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if call.resource.namespaced {
+        check_namespace(call)?;
+        let namespace = call.namespace().to_owned();
+        object::metadata_mut(value).insert("namespace".into(), namespace.into());
+    }
+    if !object::meta(value, "resourceVersion").is_empty() && call.verb == "create" {
+        return Err(Failure::bad_request(
+            "resourceVersion should not be set on objects to be created",
+        ));
+    }
+    Ok(())
+}
+
+fn check_namespace(call: &Call<'_>) -> Result<(), Failure> {
+    let registry = call.server.registry();
+    let namespaces = registry
+        .find("", "v1", "namespaces")
+        .ok_or_else(Failure::no_such_resource)?;
+    let name = call.namespace();
+    let found = call.store().get(&Key::new(&namespaces.key, "", name));
+    let found = found.ok_or_else(|| Failure::not_found(namespaces, name))?;
+    if object::is_terminating(&parse(&found)?.object) {
+        let detail = format!(
+            "unable to create new content in namespace {name} because it is being terminated"
+        );
+        let cause = Cause {
+            reason: "NamespaceTerminating",
+            message: format!("namespace {name} is being terminated"),
+            field: "metadata.namespace".into(),
+        };
+        let resource = &call.resource;
+        let failure = Failure::forbidden(&resource.plural, &resource.group, "", &detail);
+        return Err(failure.with_causes(vec![cause]));
+    }
+    Ok(())
+}
+
+/// Gives a new object its name, uid and creation time.
+pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    let generate = object::meta(value, "generateName").to_owned();
+    let created = call.timestamp();
+    let metadata = object::metadata_mut(value);
+    for field in [
+        "selfLink",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+        "generation",
+        "resourceVersion",
+    ] {
+        metadata.remove(field);
+    }
+    if metadata
+        .get("name")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty)
+    {
+        if generate.is_empty() {
+            let cause = Cause::required("metadata.name", "name or generateName is required");
+            return Err(Failure::invalid(&call.resource, "", vec![cause]));
+        }
+        metadata.insert(
+            "name".into(),
+            format!("{generate}{}", names::suffix()).into(),
+        );
+    }
+    metadata.insert("uid".into(), uuid::Uuid::new_v4().to_string().into());
+    metadata.insert("creationTimestamp".into(), created.into());
+    if call.resource.has_generation() {
+        metadata.insert("generation".into(), 1.into());
+    }
+    if call.resource.status && call.resource.custom().is_some() {
+        object::members(value).remove("status");
+    }
+    if call.resource.is("namespaces") {
+        // Its label carries the name, which may have been generated just now.
+        kinds::default(&call.resource, value)?;
+    }
+    Ok(())
+}
+
+/// Gives a Service an address of the cluster's block.
+pub(super) fn assign_address(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    if !kinds::needs_address(value) {
+        kinds::set_address(value, None);
+        return Ok(());
+    }
+    let services = call.store().list("services", None);
+    let taken: BTreeSet<Ipv4Addr> = services
+        .items
+        .iter()
+        .filter_map(|(_, stored)| parse(stored).ok())
+        .filter_map(|service| {
+            object::text(&service.object, &["spec", "clusterIP"])
+                .parse()
+                .ok()
+        })
+        .collect();
+    let free = call
+        .server
+        .inner
+        .config
+        .addresses
+        .pick(&taken, rand::random());
+    let full = || Failure::internal("no Service address is free");
+    kinds::set_address(value, Some(free.ok_or_else(full)?));
+    Ok(())
+}
+
+/// Accepts the names of a new definition, so that its kind is served when the client is answered.
+async fn establish(call: &Call<'_>, stored: &Stored) -> Result<(), Failure> {
+    let mut definition = parse(stored)?.object;
+    let before = definition.clone();
+    let time = call.timestamp();
+    crd::establish(&mut definition, &time);
+    let writer = crate::api::fields::Writer {
+        manager: "kube-apiserver",
+        subresource: "status",
+        time: &time,
+        api_version: "apiextensions.k8s.io/v1",
+    };
+    crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
+    let name = object::meta(&definition, "name").to_owned();
+    write::commit(
+        call,
+        Write::Update(call.key(&name), stored.revision, definition),
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Reading one object and lists of them.
+
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::present;
+use crate::api::request::Accept;
+use crate::api::resource::Resource;
+use crate::api::selector::{Fields, Labels};
+use crate::api::status::Failure;
+use crate::api::table;
+use crate::store::{Key, Snapshot, Stored};
+
+/// Answers one object.
+pub(super) fn get(call: &Call<'_>) -> Result<Response, Failure> {
+    present::one(call, StatusCode::OK, &call.stored()?.json)
+}
+
+/// The selectors of a list, watch or deletion of a collection.
+pub(super) struct Selection {
+    pub(super) labels: Labels,
+    pub(super) fields: Fields,
+}
+
+impl Selection {
+    pub(super) fn parse(call: &Call<'_>) -> Result<Self, Failure> {
+        let selectable = call
+            .resource
+            .builtin()
+            .map_or(&[][..], |builtin| builtin.selectable);
+        let mut fields = call.options.field_selector.clone();
+        // A list or watch at the URL of one object is about that object.
+        if let Some(name) = &call.route.name {
+            fields = format!("metadata.name={name}");
+        }
+        let labels = Labels::parse(&call.options.label_selector)?;
+        Ok(Self {
+            labels,
+            fields: Fields::parse(&fields, selectable)?,
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    pub(super) fn matches(&self, resource: &Resource, stored: &[u8]) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let Ok(mut object) = serde_json::from_slice::<Value>(stored) else {
+            return false;
+        };
+        if let Some(builtin) = resource.builtin() {
+            builtin.show(&mut object);
+        }
+        self.labels.matches(&object) && self.fields.matches(&object)
+    }
+}
+
+/// The objects a list is about, before paging.
+pub(super) fn selected(call: &Call<'_>, snapshot: Snapshot) -> Result<Snapshot, Failure> {
+    let selection = Selection::parse(call)?;
+    let mut items = snapshot.items;
+    if !selection.is_empty() {
+        let by_name = selection.fields.name();
+        items.retain(|(key, stored)| {
+            by_name.is_none_or(|name| *key.name == *name)
+                && selection.matches(&call.resource, &stored.json)
+        });
+    }
+    Ok(Snapshot {
+        revision: snapshot.revision,
+        items,
+    })
+}
+
+/// Answers a list.
+pub(super) fn list(call: &Call<'_>) -> Result<Response, Failure> {
+    let from = Continue::decode(&call.options.continue_token)?;
+    let snapshot = selected(call, snapshot(call, from.as_ref())?)?;
+    let revision = snapshot.revision;
+    let mut items = snapshot.items;
+    if let Some(from) = &from {
+        items.retain(|(key, _)| from.is_before(call, key));
+    }
+    let mut metadata = json!({"resourceVersion": revision.to_string()});
+    if let Some(limit) = call.options.limit.filter(|limit| items.len() > *limit) {
+        let remaining = items.len() - limit;
+        items.truncate(limit);
+        if let Some((key, _)) = items.last() {
+            metadata["continue"] = Continue::after(call, revision, key).encode().into();
+        }
+        // Counting what a selector leaves out would be a lie, so the original does not count then.
+        let selecting =
+            !call.options.label_selector.is_empty() || !call.options.field_selector.is_empty();
+        if !selecting {
+            metadata["remainingItemCount"] = remaining.into();
+        }
+    }
+    render(call, metadata, &items)
+}
+
+fn snapshot(call: &Call<'_>, from: Option<&Continue>) -> Result<Snapshot, Failure> {
+    let namespace = call.route.namespace.as_deref();
+    let resource = &call.resource.key;
+    let refused = |error| Failure::from_store(&error, &call.resource, "");
+    if let Some(from) = from {
+        let past = call.store().list_at(resource, namespace, from.revision);
+        return past.map_err(|error| match error {
+            crate::store::Error::Expired { .. } => Failure::expired(
+                "The provided continue parameter is too old to display a consistent list result. \
+                 You can start a new list without the continue parameter.",
+            ),
+            other => refused(other),
+        });
+    }
+    let asked = revision(&call.options.resource_version)?;
+    match (asked, call.options.version_match.as_str()) {
+        (Some(asked), "Exact") => call
+            .store()
+            .list_at(resource, namespace, asked)
+            .map_err(refused),
+        (Some(asked), _) => {
+            let snapshot = call.store().list(resource, namespace);
+            let current = snapshot.revision;
+            if asked > current {
+                return Err(refused(crate::store::Error::Future {
+                    requested: asked,
+                    current,
+                }));
+            }
+            Ok(snapshot)
+        }
+        (None, _) => Ok(call.store().list(resource, namespace)),
+    }
+}
+
+/// A `resourceVersion` parameter: empty and `0` mean any.
+pub(super) fn revision(text: &str) -> Result<Option<u64>, Failure> {
+    if text.is_empty() || text == "0" {
+        return Ok(None);
+    }
+    let bad = || {
+        Failure::bad_request(format!(
+            "invalid resource version: strconv.ParseUint: parsing {text:?}: invalid syntax"
+        ))
+    };
+    text.parse().map(Some).map_err(|_| bad())
+}
+
+/// Writes a list in the form the client asked for.
+pub(super) fn render(
+    call: &Call<'_>,
+    metadata: Value,
+    items: &[(Key, Stored)],
+) -> Result<Response, Failure> {
+    let resource = &call.resource;
+    if call.accept == Accept::Json {
+        let head = json!({
+            "apiVersion": resource.api_version(), "kind": resource.list_kind, "metadata": metadata,
+        });
+        let mut text = head.to_string().into_bytes();
+        text.pop();
+        text.extend_from_slice(b",\"items\":[");
+        for (at, (_, stored)) in items.iter().enumerate() {
+            if at > 0 {
+                text.push(b',');
+            }
+            text.extend_from_slice(&present::item(resource, &stored.json));
+        }
+        text.extend_from_slice(b"]}");
+        return Ok(present::raw(call, StatusCode::OK, text));
+    }
+    let objects: Vec<Value> = items
+        .iter()
+        .map(|(_, stored)| present::value(resource, &stored.json))
+        .collect::<Result<_, _>>()?;
+    let body = if call.accept == Accept::Table {
+        table::render(
+            resource,
+            &objects,
+            metadata,
+            call.now,
+            call.options.get("includeObject"),
+        )
+    } else {
+        let items: Vec<Value> = objects.iter().map(table::metadata_only).collect();
+        json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+            "metadata": metadata, "items": items})
+    };
+    Ok(present::raw(call, StatusCode::OK, body.to_string()))
+}
+
+/// Where the next page of a list starts: the original's token.
+struct Continue {
+    revision: u64,
+    start: String,
+}
+
+impl Continue {
+    fn after(call: &Call<'_>, revision: u64, key: &Key) -> Self {
+        Self {
+            revision,
+            start: format!("{}\0", Self::place(call, key)),
+        }
+    }
+
+    /// The path of an object relative to what the list covers.
+    fn place(call: &Call<'_>, key: &Key) -> String {
+        if call.route.namespace.is_some() || key.namespace.is_empty() {
+            format!("/{}", key.name)
+        } else {
+            format!("/{}/{}", key.namespace, key.name)
+        }
+    }
+
+    fn is_before(&self, call: &Call<'_>, key: &Key) -> bool {
+        Self::place(call, key) >= self.start
+    }
+
+    fn encode(&self) -> String {
+        let token = json!({"v": "meta.k8s.io/v1", "rv": self.revision, "start": self.start});
+        URL_SAFE_NO_PAD.encode(token.to_string())
+    }
+
+    fn decode(token: &str) -> Result<Option<Self>, Failure> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let parsed = || {
+            let text = URL_SAFE_NO_PAD.decode(token).ok()?;
+            let token: Value = serde_json::from_slice(&text).ok()?;
+            let start = token["start"].as_str()?.to_owned();
+            Some(Self {
+                revision: token["rv"].as_u64()?,
+                start,
+            })
+        };
+        let bad = || Failure::bad_request("continue key is not valid: the token cannot be read");
+        parsed().map(Some).ok_or_else(bad)
+    }
+}

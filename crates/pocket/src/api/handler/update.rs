@@ -1,0 +1,141 @@
+//! Replacing objects, and the loop that all changes of existing objects go through.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Request, StatusCode};
+use serde_json::Value;
+
+use super::call::{Call, Current, parse};
+use super::{create, present, write};
+use crate::api::status::Failure;
+use crate::api::{body, crd, object};
+use crate::store::Write;
+
+/// Other writers can come in between this often before an update gives up.
+const TRIES: usize = 16;
+
+/// Answers a PUT.
+pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
+    let (parts, sent) = request.into_parts();
+    let sent = body::read(sent).await?;
+    let mut value = body::object(&parts.headers, &sent, &call.resource)?;
+    check_name(call, &mut value)?;
+    write::normalise(call, &mut value)?;
+    let expected = expected(&value)?;
+    let stored = change(call, expected, |_| Ok(value.clone())).await?;
+    present::one(call, StatusCode::OK, &stored)
+}
+
+/// The revision an update is based on, if it says so.
+pub(super) fn expected(value: &Value) -> Result<Option<u64>, Failure> {
+    super::read::revision(object::meta(value, "resourceVersion"))
+}
+
+pub(super) fn check_name(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    let (sent, name) = (object::meta(value, "name"), call.name());
+    if !sent.is_empty() && sent != name {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({sent}) does not match the name on the URL ({name})"
+        )));
+    }
+    let namespace = object::meta(value, "namespace");
+    if !namespace.is_empty() && namespace != call.namespace() {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    Ok(())
+}
+
+/// A change of the current object into another, before the server has its say.
+pub(super) trait Change: Fn(&Current) -> Result<Value, Failure> {}
+
+impl<T: Fn(&Current) -> Result<Value, Failure>> Change for T {}
+
+/// Reads, changes and writes, again when another writer came in between.
+///
+/// With an expected revision there is one try only. Returns the JSON to answer.
+pub(super) async fn change(
+    call: &Call<'_>,
+    expected: Option<u64>,
+    change: impl Change,
+) -> Result<Vec<u8>, Failure> {
+    for _ in 0..TRIES {
+        let current = call.current()?;
+        if expected.is_some_and(|at| at != current.revision) {
+            return Err(Failure::conflict(&call.resource, call.name()));
+        }
+        let value = change(&current)?;
+        match finish(call, &current, value).await {
+            Err(failure)
+                if failure.reason == "Conflict" && expected.is_none() && !failure.is_final() => {}
+            done => return done,
+        }
+    }
+    Err(Failure::conflict(&call.resource, call.name()))
+}
+
+async fn finish(call: &Call<'_>, current: &Current, mut value: Value) -> Result<Vec<u8>, Failure> {
+    let applied = call.route_is_apply();
+    write::settle(call, current, &mut value)?;
+    if call.resource.is("services") && call.route.subresource.is_empty() {
+        keep_address(call, current, &mut value)?;
+    }
+    object::tidy_metadata(&mut value);
+    if !applied {
+        write::record(call, Some(&current.object), &mut value);
+    }
+    write::validate(call, &value, Some(&current.object))?;
+    if write::same(&current.object, &value) {
+        return Ok(current.object.to_string().into_bytes());
+    }
+    let key = call.key(call.name());
+    let (revision, dry_run) = (current.revision, call.options.dry_run);
+    let at = revision.to_string();
+    object::metadata_mut(&mut value).insert("resourceVersion".into(), at.into());
+    if write::is_finished(&value) {
+        if !dry_run {
+            write::commit(call, Write::Delete(key, revision, current.object.clone())).await?;
+        }
+        return Ok(write::pretend(&value));
+    }
+    if dry_run {
+        return Ok(write::pretend(&value));
+    }
+    let stored = write::commit(call, Write::Update(key, revision, value)).await?;
+    if call.resource.is(crd::KEY) && call.route.subresource.is_empty() {
+        accept_names(call, &stored).await?;
+    }
+    Ok(stored.json.to_vec())
+}
+
+/// A Service keeps its address unless it stops having one, or starts to.
+fn keep_address(call: &Call<'_>, current: &Current, value: &mut Value) -> Result<(), Failure> {
+    let before = object::text(&current.object, &["spec", "clusterIP"]).to_owned();
+    let spec = object::members_mut(value, "spec");
+    let unset = spec
+        .get("clusterIP")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty);
+    if unset && !before.is_empty() && spec.get("type").is_some_and(|kind| kind != "ExternalName") {
+        spec.insert("clusterIP".into(), before.into());
+    }
+    create::assign_address(call, value)
+}
+
+/// Keeps the accepted names of a definition in step with its spec.
+async fn accept_names(call: &Call<'_>, stored: &crate::store::Stored) -> Result<(), Failure> {
+    let mut definition = parse(stored)?;
+    let names = definition.object["spec"]["names"].clone();
+    if definition.object["status"]["acceptedNames"] == names {
+        return Ok(());
+    }
+    definition.object["status"]["acceptedNames"] = names;
+    let key = call.key(call.name());
+    write::commit(
+        call,
+        Write::Update(key, definition.revision, definition.object),
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Services: defaults and cluster addresses.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use serde_json::{Map, Value, json};
+
+use crate::api::object::{self, default_to};
+use crate::api::status::Cause;
+
+/// Fills in what a Service spec may leave out.
+pub(super) fn default(service: &mut Value) {
+    let spec = object::members_mut(service, "spec");
+    default_to(spec, "type", "ClusterIP");
+    default_to(spec, "sessionAffinity", "None");
+    let external = spec["type"] == "ExternalName";
+    if !external {
+        default_to(spec, "internalTrafficPolicy", "Cluster");
+    }
+    for port in spec
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let port = object::members(port);
+        default_to(port, "protocol", "TCP");
+        if let Some(number) = port.get("port").cloned() {
+            default_to(port, "targetPort", number);
+        }
+    }
+}
+
+/// The block that cluster addresses come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    /// The first address.
+    pub(crate) first: Ipv4Addr,
+    /// How many there are.
+    pub(crate) count: u32,
+}
+
+impl Addresses {
+    /// A free address; Services hold theirs as long as they exist.
+    pub(crate) fn pick(&self, taken: &BTreeSet<Ipv4Addr>, start: u32) -> Option<Ipv4Addr> {
+        let base = u32::from(self.first);
+        (0..self.count)
+            .map(|step| Ipv4Addr::from(base + (start.wrapping_add(step)) % self.count))
+            .find(|address| !taken.contains(address) && !matches!(address.octets()[3], 0 | 255))
+    }
+}
+
+/// Whether a Service is to get an address and has none.
+pub(crate) fn needs_address(service: &Value) -> bool {
+    let spec = &service["spec"];
+    spec["type"] != "ExternalName" && object::text(spec, &["clusterIP"]).is_empty()
+}
+
+/// Completes the address fields of a Service: a free one, the one asked for, or none.
+pub(crate) fn set_address(service: &mut Value, free: Option<Ipv4Addr>) {
+    let spec = object::members_mut(service, "spec");
+    if spec.get("type").is_some_and(|kind| kind == "ExternalName") {
+        for name in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+            spec.remove(name);
+        }
+        return;
+    }
+    if let Some(address) = free {
+        spec.insert("clusterIP".into(), address.to_string().into());
+    }
+    fill_families(spec);
+}
+
+fn fill_families(spec: &mut Map<String, Value>) {
+    let address = spec.get("clusterIP").cloned().unwrap_or_default();
+    spec.insert("clusterIPs".into(), json!([address]));
+    default_to(spec, "ipFamilies", json!(["IPv4"]));
+    default_to(spec, "ipFamilyPolicy", "SingleStack");
+}
+
+/// What is wrong with a Service, or with changing one into it.
+pub(super) fn validate(service: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
+    let spec = &service["spec"];
+    let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+    if !kinds.iter().any(|kind| spec["type"] == *kind) {
+        let allowed: Vec<String> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
+        causes.push(Cause::unsupported("spec.type", &spec["type"], &allowed));
+    }
+    let ports = object::list(spec, &["ports"]);
+    let headless = spec["clusterIP"] == "None";
+    let external = spec["type"] == "ExternalName";
+    if ports.is_empty() && !headless && !external {
+        causes.push(Cause::required("spec.ports", ""));
+    }
+    if external && object::text(spec, &["externalName"]).is_empty() {
+        causes.push(Cause::required("spec.externalName", ""));
+    }
+    for (at, port) in ports.iter().enumerate() {
+        if ports.len() > 1 && object::text(port, &["name"]).is_empty() {
+            causes.push(Cause::required(format!("spec.ports[{at}].name"), ""));
+        }
+        if !port["port"]
+            .as_u64()
+            .is_some_and(|number| (1..=65535).contains(&number))
+        {
+            let detail = "must be between 1 and 65535, inclusive";
+            causes.push(Cause::invalid(
+                format!("spec.ports[{at}].port"),
+                &port["port"],
+                detail,
+            ));
+        }
+    }
+    if let Some(old) = old {
+        let before = object::text(old, &["spec", "clusterIP"]);
+        let after = object::text(spec, &["clusterIP"]);
+        if !before.is_empty() && !external && before != after {
+            let value = &spec["clusterIPs"];
+            causes.push(Cause::invalid(
+                "spec.clusterIPs[0]",
+                &value[0],
+                "may not change once set",
+            ));
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What the server serves: one descriptor per kind and version, built in or from a CRD.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::builtin::{self, Builtin};
+use super::crd;
+use super::schema::Schema;
+use super::shape::Shape;
+
+/// One served kind in one version.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    /// `plural` or `plural.group`: the storage key, and the name in messages.
+    pub(crate) key: Arc<str>,
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) plural: String,
+    pub(crate) singular: String,
+    pub(crate) kind: String,
+    pub(crate) list_kind: String,
+    pub(crate) short_names: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    pub(crate) namespaced: bool,
+    /// Status is written through its own subresource.
+    pub(crate) status: bool,
+    pub(crate) scale: Option<ScalePaths>,
+    pub(crate) body: Body,
+}
+
+/// Where the scale subresource finds its numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScalePaths {
+    pub(crate) spec: Vec<String>,
+    pub(crate) status: Vec<String>,
+    pub(crate) selector: Option<Vec<String>>,
+}
+
+/// A printer column of a CRD.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) format: String,
+    pub(crate) description: String,
+    pub(crate) priority: i64,
+    pub(crate) path: String,
+}
+
+/// Where the rules of a kind come from.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Builtin(&'static Builtin),
+    Custom(Box<Custom>),
+}
+
+/// The rules of one version of a CRD.
+#[derive(Debug)]
+pub(crate) struct Custom {
+    pub(crate) crd: String,
+    pub(crate) schema: Schema,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) storage_version: String,
+}
+
+impl Resource {
+    /// `group/version`, or the version alone in the core group.
+    pub(crate) fn api_version(&self) -> String {
+        group_version(&self.group, &self.version)
+    }
+
+    /// `Kind` or `Kind.group`.
+    pub(crate) fn qualified_kind(&self) -> String {
+        if self.group.is_empty() {
+            self.kind.clone()
+        } else {
+            format!("{}.{}", self.kind, self.group)
+        }
+    }
+
+    pub(crate) fn builtin(&self) -> Option<&'static Builtin> {
+        match &self.body {
+            Body::Builtin(builtin) => Some(builtin),
+            Body::Custom(_) => None,
+        }
+    }
+
+    pub(crate) fn custom(&self) -> Option<&Custom> {
+        match &self.body {
+            Body::Builtin(_) => None,
+            Body::Custom(custom) => Some(custom),
+        }
+    }
+
+    /// How values of this kind are merged and owned.
+    pub(crate) fn shape(&self) -> Shape<'_> {
+        match &self.body {
+            Body::Builtin(builtin) => Shape::builtin(builtin),
+            Body::Custom(custom) => Shape::schema(&custom.schema),
+        }
+    }
+
+    /// Whether changes of anything but metadata and status count `metadata.generation` up.
+    pub(crate) fn has_generation(&self) -> bool {
+        self.builtin().is_none_or(|builtin| builtin.generation)
+    }
+
+    /// The name of the collection in a URL is unique only together with the group.
+    pub(crate) fn is(&self, key: &str) -> bool {
+        &*self.key == key
+    }
+
+    /// The hash by which clients tell that storage has changed.
+    pub(crate) fn storage_hash(&self) -> String {
+        let (group, version) = match &self.body {
+            Body::Builtin(builtin) => (builtin.stored_group(), builtin.version),
+            Body::Custom(custom) => (&*self.group, &*custom.storage_version),
+        };
+        let digest = Sha256::digest(format!("{group}/{version}/{}", self.kind));
+        STANDARD.encode(&digest[..8])
+    }
+}
+
+/// `group/version`, or the version alone in the core group.
+pub(crate) fn group_version(group: &str, version: &str) -> String {
+    if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    }
+}
+
+/// Everything served at one moment; replaced as a whole when a CRD changes.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    resources: Vec<Arc<Resource>>,
+    by_path: BTreeMap<(String, String, String), usize>,
+}
+
+impl Registry {
+    /// The built-in kinds and what these CRDs define.
+    pub(crate) fn new<'a>(crds: impl Iterator<Item = &'a Value>) -> Self {
+        let mut registry = Self::default();
+        for builtin in builtin::ALL {
+            registry.add(builtin.resource());
+        }
+        for definition in crds {
+            for resource in crd::resources(definition) {
+                registry.add(resource);
+            }
+        }
+        registry
+    }
+
+    fn add(&mut self, resource: Resource) {
+        let path = (
+            resource.group.clone(),
+            resource.version.clone(),
+            resource.plural.clone(),
+        );
+        self.by_path.insert(path, self.resources.len());
+        self.resources.push(Arc::new(resource));
+    }
+
+    /// The kind at a collection path.
+    pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
+        let path = (group.to_owned(), version.to_owned(), plural.to_owned());
+        self.by_path.get(&path).map(|at| &self.resources[*at])
+    }
+
+    /// The kind an owner reference names, in any served version of its group.
+    pub(crate) fn find_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        self.resources
+            .iter()
+            .find(|one| one.group == group && one.kind == kind)
+    }
+
+    /// All kinds, built-in ones first.
+    pub(crate) fn all(&self) -> &[Arc<Resource>] {
+        &self.resources
+    }
+
+    /// One descriptor per storage key, so that each stored object is met once.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        let mut seen: Vec<&str> = Vec::new();
+        self.resources.iter().filter(move |one| {
+            let fresh = !seen.contains(&&*one.key) && !one.is_virtual();
+            seen.push(&one.key);
+            fresh
+        })
+    }
+}
+
+impl Resource {
+    /// Kinds that are only asked, never stored.
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.builtin()
+            .is_some_and(|builtin| builtin.verbs == builtin::Verbs::CreateOnly)
+    }
+}

@@ -1,0 +1,197 @@
+//! How an actor begins: from nothing, or with what an earlier node has left on this machine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::actor::{Actor, Preparation};
+use super::machine::{Machine, RestartPolicy, Slot, State};
+use super::news::News;
+use super::{Assignment, claim, report, watching};
+use crate::node::container::Begin;
+use crate::node::context::Context;
+use crate::node::layout::PodRecord;
+use crate::node::plan::references::References;
+use crate::node::plan::{Objects, spec};
+
+impl Actor {
+    /// Takes the Pod over: from nothing, or from an earlier node.
+    pub(super) async fn begin(
+        context: Arc<Context>,
+        assignment: &mut Assignment,
+    ) -> Result<Self, String> {
+        let latest = assignment.wanted.borrow_and_update().clone();
+        let pod = latest.unwrap_or_else(|| Arc::clone(&assignment.pod));
+        let uid = pod.uid().unwrap_or_default();
+        let dir = context.pod_dir(&uid);
+        let found = dir.read_record().map_err(|error| error.to_string())?;
+        if let Some(other) = found.as_ref().filter(|found| found.uid != uid) {
+            return Err(format!(
+                "the folder {} still belongs to the pod {}",
+                dir.path(),
+                other.name
+            ));
+        }
+        let lease = assignment
+            .lease
+            .take()
+            .or_else(|| context.addresses.allocate(&uid))
+            .ok_or("no free pod address is left")?;
+        let record = PodRecord {
+            namespace: pod.namespace().unwrap_or_default(),
+            name: pod.name_any(),
+            ip: lease.address(),
+            stopped: found.map(|found| found.stopped).unwrap_or_default(),
+            uid,
+        };
+        dir.create()
+            .and_then(|()| dir.write_record(&record))
+            .map_err(|error| format!("the folder {}: {error}", dir.path()))?;
+        let api = Api::namespaced(context.client.clone(), &record.namespace);
+        let (news, inbox) = mpsc::channel(64);
+        let (statuses, to_write) = watch::channel(None);
+        let reporter = report::write_all(api.clone(), (*pod).clone(), to_write);
+        let mut actor = Self {
+            api,
+            wanted: assignment.wanted.clone(),
+            is_gone: false,
+            machine: Machine::new(
+                RestartPolicy::of(spec(&pod).restart_policy.as_deref()),
+                slots(&pod),
+            ),
+            runs: BTreeMap::new(),
+            references: References::of(&pod),
+            objects: Objects::default(),
+            preparation: Preparation {
+                is_due: true,
+                ..Preparation::default()
+            },
+            deletion: None,
+            start_time: start_time(&pod),
+            statuses,
+            reporter: tokio::spawn(reporter),
+            tasks: JoinSet::new(),
+            news,
+            inbox,
+            stop: context.handle.stop_requests(),
+            running: Some(context.handle.count_running()),
+            context,
+            pod,
+            dir,
+            record,
+            lease,
+        };
+        actor.recover().await;
+        actor.announce();
+        Ok(actor)
+    }
+
+    /// Finds out what earlier nodes have left of each container.
+    async fn recover(&mut self) {
+        for index in 0..self.machine.slots.len() {
+            let name = self.machine.slots[index].name.clone();
+            let Some(number) = self.dir.last_attempt(&name) else {
+                continue;
+            };
+            self.machine.launched(index, number);
+            let attempt = self.attempt(index, number);
+            self.machine.slots[index].last_end = number.checked_sub(1).and_then(|previous| {
+                let earlier = self.attempt(index, previous);
+                earlier.find_end()
+            });
+            if let Some(started) = attempt.find_running() {
+                info!(pod = %self.record.name, container = name, "container adopted");
+                self.machine.slots[index].state = State::Starting;
+                self.spawn_attempt(index, attempt, Begin::Adopt(started));
+                continue;
+            }
+            let exit = match attempt.find_end() {
+                Some(exit) => exit,
+                None => attempt.bury().await,
+            };
+            if self.record.stopped.contains(&name) {
+                self.machine.slots[index].last_end = Some(exit);
+            } else {
+                let now = Instant::now();
+                self.machine.ended(index, exit, now);
+            }
+        }
+        if !self.record.stopped.is_empty() {
+            self.record.stopped.clear();
+            let _ = self.dir.write_record(&self.record);
+        }
+    }
+
+    fn announce(&mut self) {
+        let containers = self.machine.slots.iter().map(|slot| slot.name.clone());
+        let (namespace, name) = (&self.record.namespace, &self.record.name);
+        self.context
+            .handle
+            .add(namespace, name, self.dir.clone(), containers.collect());
+        if spec(&self.pod).node_name.is_none() {
+            self.tasks.spawn(claim::claim(
+                Arc::clone(&self.context),
+                self.api.clone(),
+                Arc::clone(&self.pod),
+            ));
+        }
+        self.watch_references();
+    }
+
+    fn watch_references(&mut self) {
+        let References {
+            config_maps,
+            secrets,
+            claims,
+        } = self.references.clone();
+        let namespace = self.record.namespace.as_str();
+        let client = &self.context.client;
+        for name in config_maps {
+            let api = Api::namespaced(client.clone(), namespace);
+            self.tasks.spawn(watching::follow(
+                api,
+                name,
+                News::ConfigMap,
+                self.news.clone(),
+            ));
+        }
+        for name in secrets {
+            let api = Api::namespaced(client.clone(), namespace);
+            self.tasks
+                .spawn(watching::follow(api, name, News::Secret, self.news.clone()));
+        }
+        for name in claims {
+            let api = Api::namespaced(client.clone(), namespace);
+            self.tasks
+                .spawn(watching::follow(api, name, News::Claim, self.news.clone()));
+        }
+    }
+}
+
+fn slots(pod: &Pod) -> Vec<Slot> {
+    let spec = spec(pod);
+    let init = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .map(|one| (&one.name, true));
+    let main = spec.containers.iter().map(|one| (&one.name, false));
+    init.chain(main)
+        .map(|(name, is_init)| Slot::new(name, is_init, "ContainerCreating"))
+        .collect()
+}
+
+fn start_time(pod: &Pod) -> Timestamp {
+    let written = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.start_time.as_ref());
+    written.map_or_else(Timestamp::now, |time| time.0)
+}

@@ -1,0 +1,227 @@
+//! The files that configure an instance: all of them belong to the agent and are written as a whole.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use howdah_types::PgVersion;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::control::{self, AT_LEAST_AS_ON_PRIMARY, ControlData};
+use crate::files;
+use crate::instance::{Identity, Instance, PORT};
+use crate::layout::Layout;
+use crate::quote;
+
+/// The first line of every file.
+const MANAGED: &str = "# managed by howdah: changes made here are overwritten\n";
+/// The name of the user map in `pg_ident.conf`.
+const MAP: &str = "howdah";
+
+/// What configures an instance.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// Lines `name = 'value'` of the user's parameters. Lines of the agent come after them and win.
+    pub parameters: String,
+    /// Client authentication rules; the agent's own rule comes before them.
+    pub hba: String,
+    /// The member to stream from; none on a primary.
+    pub upstream: Option<Upstream>,
+}
+
+/// The member that a standby streams from, and how to get in.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Its address.
+    pub address: IpAddr,
+    /// The role for replication.
+    pub user: String,
+    /// The role's password.
+    pub password: SecretString,
+}
+
+/// Why the configuration was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be written.
+    #[error("write the configuration")]
+    File(#[source] files::Error),
+    /// The values that the primary requires are not known.
+    #[error("find the values that the primary requires")]
+    Control(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Upstream {
+    /// The connection string, without the password.
+    pub(crate) fn conninfo(&self, application: &str, layout: &Layout) -> String {
+        let fields = [
+            ("host", self.address.to_string()),
+            ("port", PORT.to_string()),
+            ("user", self.user.clone()),
+            ("passfile", layout.passfile().to_string()),
+            ("application_name", application.to_owned()),
+            ("connect_timeout", "5".to_owned()),
+            ("keepalives_idle", "5".to_owned()),
+            ("keepalives_interval", "5".to_owned()),
+            ("keepalives_count", "3".to_owned()),
+            ("tcp_user_timeout", "15000".to_owned()),
+            ("sslmode", "disable".to_owned()),
+            ("gssencmode", "disable".to_owned()),
+        ];
+        fields
+            .map(|(name, value)| format!("{name}={}", quote::conninfo(&value)))
+            .join(" ")
+    }
+
+    fn passfile(&self) -> String {
+        let user = quote::passfile(&self.user);
+        let password = quote::passfile(self.password.expose_secret());
+        format!("*:*:*:{user}:{password}\n")
+    }
+}
+
+impl Instance {
+    /// Writes all configuration files; tells whether one changed. A running Postgres must be told to
+    /// read them again.
+    pub async fn configure(&self, configuration: &Configuration) -> Result<bool, Error> {
+        let data = self.layout().data();
+        let control = match configuration.upstream {
+            Some(_) => Some(
+                control::read(self.programs(), &data)
+                    .await
+                    .map_err(|error| Error::Control(Box::new(error)))?,
+            ),
+            None => None,
+        };
+        let server = server_configuration(
+            self.identity(),
+            self.layout(),
+            self.programs().version(),
+            configuration,
+            control.as_ref(),
+        );
+        let hba = hba(&self.identity().superuser, &configuration.hba);
+        let ident = ident(self.system_user(), &self.identity().superuser);
+        let passfile = configuration.upstream.as_ref().map(Upstream::passfile);
+        let layout = self.layout().clone();
+        files::blocking(move || {
+            let mut changed = files::write_if_changed(&layout.hba(), &hba, 0o600)?;
+            changed |= files::write_if_changed(&layout.ident(), &ident, 0o600)?;
+            if let Some(passfile) = passfile {
+                files::write_if_changed(&layout.passfile(), &passfile, 0o600)?;
+            }
+            let path = layout.server_configuration();
+            Ok(changed | files::write_if_changed(&path, &server, 0o600)?)
+        })
+        .await
+        .map_err(Error::File)
+    }
+
+    /// Writes the password file alone, for programs that connect before there is a data directory.
+    pub(crate) async fn write_passfile(&self, upstream: &Upstream) -> Result<(), files::Error> {
+        let path = self.layout().passfile();
+        let content = upstream.passfile();
+        files::blocking(move || files::write_if_changed(&path, &content, 0o600).map(drop)).await
+    }
+}
+
+/// The agent's lines, in order. They come last in the file, so they win.
+fn agent_settings(
+    identity: &Identity,
+    layout: &Layout,
+    version: PgVersion,
+    upstream: Option<&Upstream>,
+) -> Vec<(&'static str, String)> {
+    let text = |value: &str| value.to_owned();
+    let listen = identity.listen.map_or(text("*"), |ip| ip.to_string());
+    let mut settings = vec![
+        ("listen_addresses", listen),
+        ("port", PORT.to_string()),
+        ("unix_socket_directories", layout.sockets().to_string()),
+        ("hba_file", layout.hba().to_string()),
+        ("ident_file", layout.ident().to_string()),
+        ("cluster_name", identity.name.cluster().to_string()),
+        ("password_encryption", text("scram-sha-256")),
+        ("lc_messages", text("C")),
+        ("hot_standby", text("on")),
+        ("restart_after_crash", text("on")),
+        ("archive_mode", text("on")),
+        // Keeps archiving on, which only a restart can change, until there is somewhere to archive to.
+        ("archive_command", text("true")),
+        ("wal_retrieve_retry_interval", text("100ms")),
+        ("wal_receiver_timeout", text("5s")),
+        ("wal_sender_timeout", text("5s")),
+        ("synchronous_standby_names", text("")),
+    ];
+    if version.major().number() >= 17 {
+        settings.push(("allow_alter_system", text("off")));
+    }
+    let name = identity.name.to_string();
+    let (conninfo, slot) = upstream.map_or_else(Default::default, |upstream| {
+        (upstream.conninfo(&name, layout), identity.name.slot())
+    });
+    settings.push(("primary_conninfo", conninfo));
+    settings.push(("primary_slot_name", slot));
+    settings
+}
+
+fn server_configuration(
+    identity: &Identity,
+    layout: &Layout,
+    version: PgVersion,
+    configuration: &Configuration,
+    control: Option<&ControlData>,
+) -> String {
+    let mut text = String::from(MANAGED);
+    text.push_str(&configuration.parameters);
+    text.push_str("\n# The lines from here on belong to the agent.\n");
+    let agent = agent_settings(identity, layout, version, configuration.upstream.as_ref());
+    for (name, value) in agent {
+        let _ = writeln!(text, "{name} = {}", quote::setting(&value));
+    }
+    for (name, value) in raised(&configuration.parameters, control) {
+        let _ = writeln!(text, "{name} = '{value}'");
+    }
+    text
+}
+
+/// A standby refuses to start with values below those that its primary runs with, which may still
+/// be the ones from before they were lowered.
+fn raised(parameters: &str, control: Option<&ControlData>) -> Vec<(&'static str, u32)> {
+    let Some(control) = control else {
+        return Vec::new();
+    };
+    AT_LEAST_AS_ON_PRIMARY
+        .iter()
+        .filter_map(|(name, _, default)| {
+            let configured = match configured(parameters, name) {
+                Some(text) => text.parse().ok()?,
+                None => *default,
+            };
+            let required = *control.required.get(name)?;
+            (required > configured).then_some((*name, required))
+        })
+        .collect()
+}
+
+/// The value of a parameter in lines `name = 'value'`; the last line wins.
+fn configured<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    parameters
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().trim_matches('\''))
+        .next_back()
+}
+
+fn hba(superuser: &str, rules: &str) -> String {
+    let superuser = quote::rule(superuser);
+    format!("{MANAGED}local all {superuser} peer map={MAP}\n{rules}\n")
+}
+
+fn ident(system_user: &str, superuser: &str) -> String {
+    let (user, role) = (quote::rule(system_user), quote::rule(superuser));
+    format!("{MANAGED}{MAP} {user} {role}\n")
+}
+
+#[cfg(test)]
+mod tests;

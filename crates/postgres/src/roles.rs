@@ -1,0 +1,139 @@
+//! The roles that the platform itself uses, with passwords from outside.
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::scram;
+use crate::session::{Error, Session, column};
+
+const WHAT: &str = "look at a role";
+
+/// A role and its password.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The name of the role.
+    pub name: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// The roles that every instance has.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The superuser.
+    pub superuser: Credential,
+    /// The role that standbys stream with.
+    pub replication: Credential,
+    /// The role that a pooler looks up passwords with; no superuser.
+    pub authenticator: Credential,
+}
+
+/// What a role may do.
+#[derive(Debug, Clone, Copy)]
+struct Rights {
+    superuser: bool,
+    replication: bool,
+    /// Reads server statistics, with which a standby learns whether its WAL is still there.
+    monitor: bool,
+}
+
+const STATE: &str = "\
+SELECT rolsuper, rolreplication, rolcanlogin, rolpassword,
+  pg_catalog.pg_has_role(oid, 'pg_monitor', 'MEMBER') AS monitor
+FROM pg_catalog.pg_authid WHERE rolname = $1";
+
+impl Session {
+    /// Gives every role its rights and password; tells how many roles were changed, none at rest.
+    pub async fn ensure_roles(&self, credentials: &Credentials) -> Result<u32, Error> {
+        let none = Rights {
+            superuser: false,
+            replication: false,
+            monitor: false,
+        };
+        let superuser = Rights {
+            superuser: true,
+            ..none
+        };
+        let replication = Rights {
+            replication: true,
+            monitor: true,
+            ..none
+        };
+        let mut changed = 0;
+        for (credential, rights) in [
+            (&credentials.superuser, superuser),
+            (&credentials.replication, replication),
+            (&credentials.authenticator, none),
+        ] {
+            changed += u32::from(self.ensure_role(credential, rights).await?);
+        }
+        Ok(changed)
+    }
+
+    async fn ensure_role(&self, credential: &Credential, rights: Rights) -> Result<bool, Error> {
+        let rows = self.rows(WHAT, STATE, &[&credential.name]).await?;
+        let password = credential.password.expose_secret();
+        let mut sql = Vec::new();
+        let role = escape_identifier(&credential.name);
+        match rows.first() {
+            None => sql.push(format!(
+                "CREATE ROLE {role} {}",
+                attributes(rights, password, true)
+            )),
+            Some(row) => {
+                let stored: Option<&str> = column(WHAT, row, "rolpassword")?;
+                let known = stored.is_some_and(|stored| scram::matches(stored, password));
+                let right = column::<bool>(WHAT, row, "rolcanlogin")?
+                    && column::<bool>(WHAT, row, "rolsuper")? == rights.superuser
+                    && (rights.superuser
+                        || column::<bool>(WHAT, row, "rolreplication")? == rights.replication);
+                if !known || !right {
+                    sql.push(format!(
+                        "ALTER ROLE {role} {}",
+                        attributes(rights, password, !known)
+                    ));
+                }
+            }
+        }
+        let monitors = match rows.first() {
+            Some(row) => column::<bool>(WHAT, row, "monitor")?,
+            None => false,
+        };
+        if rights.monitor && !monitors {
+            sql.push(format!("GRANT pg_monitor TO {role}"));
+        }
+        if sql.is_empty() {
+            return Ok(false);
+        }
+        // One transaction, whose statements the server does not log: they show verifiers.
+        let batch = format!(
+            "BEGIN; SET LOCAL log_statement = 'none'; \
+             SET LOCAL log_min_error_statement = 'panic'; {}; COMMIT",
+            sql.join("; ")
+        );
+        self.execute("change a role", &batch).await.map(|()| true)
+    }
+}
+
+fn attributes(rights: Rights, password: &str, set_password: bool) -> String {
+    let superuser = if rights.superuser {
+        "SUPERUSER"
+    } else {
+        "NOSUPERUSER"
+    };
+    let replication = match rights {
+        Rights {
+            superuser: true, ..
+        } => "",
+        Rights {
+            replication: true, ..
+        } => " REPLICATION",
+        _ => " NOREPLICATION",
+    };
+    let password = if set_password {
+        format!(" PASSWORD {}", escape_literal(&scram::verifier(password)))
+    } else {
+        String::new()
+    };
+    format!("WITH LOGIN {superuser}{replication}{password}")
+}
