@@ -359,7 +359,7 @@ async fn what_a_pod_left_while_no_node_was_there_is_cleared_away() {
 async fn config_maps_and_secrets_arrive_as_files_and_variables_and_are_updated() {
     let world = World::new().await.unwrap();
     let map = |value: &str| json!({"metadata": {"name": "m"}, "data": {"key": value}});
-    let script = "echo $FROM_SECRET; while :; do cat etc/m/key; sleep 0.05; done";
+    let script = "echo $FROM_SECRET; while :; do cat etc/m/key; echo; sleep 0.05; done";
     let pod = world
         .pod(script, |pod| {
             pod["spec"]["volumes"] = json!([

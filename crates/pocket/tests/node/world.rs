@@ -250,11 +250,19 @@ impl World {
 
     /// Waits until the container has printed this.
     pub(crate) async fn printed(&self, text: &str) -> Result<String> {
-        eventually(&format!("{text:?} in the log"), async || {
+        let found = eventually(&format!("{text:?} in the log"), async || {
             let log = self.logs(LogOptions::default()).await?;
             Ok(Some(log).filter(|log| log.contains(text)))
         })
-        .await
+        .await;
+        match found {
+            Ok(log) => Ok(log),
+            Err(error) => {
+                let log = self.logs(LogOptions::default()).await;
+                let status = self.get().await?.status;
+                Err(error.context(format!("log {log:?}, status {}", serde_json::to_string(&status)?)))
+            }
+        }
     }
 
     /// The folder of a Pod.

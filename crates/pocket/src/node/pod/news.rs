@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::actor::{Actor, Run};
-use super::machine::{HasProbes, Slot, State};
+use super::machine::{HasProbes, State};
 use super::{about, pod_grace_seconds, seconds};
 use crate::node::check;
 use crate::node::container::Progress;
