@@ -221,6 +221,20 @@ async fn everything_belongs_to_the_cluster_and_goes_with_it() -> Result<()> {
                 .all(|name| !name.starts_with("a-") && name != "a")
         );
     }
+    world
+        .api::<SGCluster>()
+        .delete("a", &DeleteParams::default())
+        .await?;
+    world.await_pods(&[]).await?;
+    howdah_testkit::wait_until(
+        std::time::Duration::from_secs(30),
+        "no volume",
+        async || match world.names::<PersistentVolumeClaim>().await {
+            Ok(names) if names.is_empty() => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+    )
+    .await?;
     world.end().await
 }
 
