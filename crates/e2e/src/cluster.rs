@@ -1,252 +1,204 @@
-//! One cluster in a world: its status, its addresses, its rows.
+//! One cluster in a world: its objects, its instances, its rows.
 
-use std::time::Duration;
+mod check;
 
-use anyhow::{Context, Result, bail, ensure};
-use howdah_testkit::wait_until;
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::sql::Sql;
-use crate::world::World;
+use crate::api::{Api, Kind, text};
+use crate::manifest::Manifest;
+use crate::sql::{Sql, Target};
+use crate::wait::eventually;
+use crate::world::{Tool, World};
 
-/// A start on a busy machine with two cores can take this long; the time itself is measured elsewhere.
-const PATIENCE: Duration = Duration::from_secs(150);
+pub use check::condition;
 
-/// A cluster, by name, in the default namespace.
-#[derive(Debug, Clone, Copy)]
-pub struct Cluster<'a> {
-    world: &'a World,
-    name: &'a str,
+/// A cluster, by name.
+#[derive(Clone, Copy)]
+pub struct Cluster<'w> {
+    world: &'w World,
+    name: &'w str,
 }
 
-impl<'a> Cluster<'a> {
-    pub(crate) fn new(world: &'a World, name: &'a str) -> Self {
+impl<'w> Cluster<'w> {
+    pub(crate) const fn new(world: &'w World, name: &'w str) -> Self {
         Self { world, name }
     }
 
-    /// What `howdah status -o json` says.
-    ///
-    /// # Errors
-    /// When there is no such cluster.
-    pub fn status(&self) -> Result<Value> {
-        self.world
-            .howdah(&["status", self.name, "-o", "json"])?
-            .json()
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &str {
+        self.name
     }
 
-    /// Waits until `howdah status --wait` is content, and returns the status.
-    ///
-    /// # Errors
-    /// When the cluster is not complete in time.
-    pub fn wait_until_complete(&self) -> Result<Value> {
-        let limit = format!("{}s", PATIENCE.as_secs());
-        let arguments = [
-            "status",
-            self.name,
-            "--wait",
-            "--timeout",
-            &limit,
-            "-o",
-            "json",
-        ];
-        self.world.howdah(&arguments)?.json()
+    /// The labels that everything made for it carries.
+    #[must_use]
+    pub fn labels(&self) -> String {
+        format!("stackgres.io/cluster-name={}", self.name)
     }
 
-    /// Waits until the status fulfils a condition.
+    /// The SGCluster.
     ///
     /// # Errors
-    /// When it does not in time; names what is missing.
-    pub async fn wait_for(
-        &self,
-        what: &str,
-        mut holds: impl FnMut(&Value) -> bool,
-    ) -> Result<Value> {
-        wait_until(PATIENCE, what, async || {
-            let status = self.status().map_err(|error| format!("{error:#}"))?;
-            if holds(&status) {
-                Ok(status)
-            } else {
-                Err(status.to_string())
-            }
+    /// When there is none.
+    pub async fn object(&self) -> Result<Value> {
+        self.api().await?.get(Kind::CLUSTERS, self.name).await
+    }
+
+    /// Its Pods by name.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn pods(&self) -> Result<Vec<Value>> {
+        let labels = format!("{},stackgres.io/cluster=true", self.labels());
+        self.api().await?.list(Kind::PODS, &labels).await
+    }
+
+    /// The names of its Pods, the primary first.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn instances(&self) -> Result<Vec<String>> {
+        let mut pods = self.pods().await?;
+        pods.sort_by_key(|pod| text(pod, "/metadata/labels/role") != "primary");
+        let name = |pod: &Value| text(pod, "/metadata/name").to_owned();
+        Ok(pods.iter().map(name).collect())
+    }
+
+    /// Applies a manifest of this cluster.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn apply(&self, tool: Tool, manifest: &Manifest) -> Result<()> {
+        self.world.apply(tool, &manifest.text()).await.map(drop)
+    }
+
+    /// Waits until the SGCluster's condition has this status, and returns the condition.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub async fn wait_for_condition(&self, kind: &str, status: &str) -> Result<Value> {
+        let what = format!("condition {kind}={status} of {}", self.name);
+        eventually(&what, async || {
+            let object = self.object().await?;
+            let found = condition(&object, kind).context("it has no such condition")?;
+            ensure!(found["status"] == status, "{found}");
+            Ok(found.clone())
         })
         .await
     }
 
-    /// Waits until a condition of the SGCluster has this status, and returns its message.
+    /// Where a Service of the cluster leads to: the empty suffix is the primary's.
     ///
     /// # Errors
-    /// When it has not in time.
-    pub async fn wait_for_condition(&self, kind: &str, wanted: &str) -> Result<String> {
-        let status = self
-            .wait_for(&format!("condition {kind}={wanted}"), |status| {
-                condition(status, kind).is_some_and(|found| found["status"] == wanted)
-            })
-            .await?;
-        let found = condition(&status, kind).context("the condition was just there")?;
-        Ok(found["message"].as_str().unwrap_or_default().to_owned())
+    /// When the Service has no address.
+    pub async fn service_target(&self, suffix: &str) -> Result<Target> {
+        let name = format!("{}{suffix}", self.name);
+        let service = self.api().await?.get(Kind::SERVICES, &name).await?;
+        let address = text(&service, "/spec/clusterIP");
+        ensure!(!address.is_empty(), "Service {name} has no address");
+        self.target(address).await
     }
 
-    /// The names of the instances, primary first.
+    /// Where an instance is.
     ///
     /// # Errors
-    /// When there is no status.
-    pub fn instances(&self) -> Result<Vec<String>> {
-        let status = self.status()?;
-        let members = status["members"].as_array().context("members")?;
-        let mut names: Vec<(bool, String)> = members
-            .iter()
-            .map(|member| {
-                let name = member["name"].as_str().unwrap_or_default().to_owned();
-                (member["role"] != "primary", name)
-            })
-            .collect();
-        names.sort();
-        Ok(names.into_iter().map(|(_, name)| name).collect())
+    /// When it has no address.
+    pub async fn instance_target(&self, pod: &str) -> Result<Target> {
+        let object = self.api().await?.get(Kind::PODS, pod).await?;
+        let address = text(&object, "/status/podIP");
+        ensure!(!address.is_empty(), "{pod} has no address");
+        self.target(address).await
     }
 
-    /// A connection as superuser through one of the cluster's Services.
+    /// A connection through a Service of the cluster: the empty suffix is the primary's.
     ///
     /// # Errors
-    /// When the Service has no address or does not lead to Postgres.
-    pub async fn service(&self, serves: &str) -> Result<Sql> {
-        let status = self.status()?;
-        let services = status["services"].as_array().context("services")?;
-        let service = services.iter().find(|service| service["serves"] == serves);
-        let address = service
-            .and_then(|service| service["address"].as_str())
-            .with_context(|| format!("there is no {serves} Service in {status}"))?;
-        self.connect(address).await
+    /// When it does not lead to Postgres.
+    pub async fn service(&self, suffix: &str) -> Result<Sql> {
+        Sql::connect(&self.service_target(suffix).await?).await
     }
 
-    /// A connection as superuser to one instance.
+    /// A connection to one instance.
     ///
     /// # Errors
-    /// When there is no such instance or it does not answer.
-    pub async fn instance(&self, name: &str) -> Result<Sql> {
-        let status = self.status()?;
-        let members = status["members"].as_array().context("members")?;
-        let member = members.iter().find(|member| member["name"] == name);
-        let address = member
-            .and_then(|member| member["address"].as_str())
-            .with_context(|| format!("{name} has no address in {status}"))?;
-        self.connect(address).await
+    /// When it does not answer.
+    pub async fn instance(&self, pod: &str) -> Result<Sql> {
+        Sql::connect(&self.instance_target(pod).await?).await
     }
 
-    async fn connect(&self, address: &str) -> Result<Sql> {
-        let password = self.password()?;
-        Sql::connect(address, "postgres", &password).await
+    async fn target(&self, address: &str) -> Result<Target> {
+        let secret = self.api().await?.get(Kind::SECRETS, self.name).await?;
+        let encoded = text(&secret, "/data/superuser-password");
+        let password = BASE64_STANDARD
+            .decode(encoded)
+            .context("the password is base64")?;
+        Ok(Target {
+            address: format!("{address}:5432"),
+            password: String::from_utf8(password)?,
+        })
     }
 
-    /// The superuser's password.
-    ///
-    /// # Errors
-    /// When the Secret is not there.
-    pub fn password(&self) -> Result<String> {
-        let path = "jsonpath={.data.superuser-password}";
-        let encoded = self
-            .world
-            .kubectl(&["get", "secret", self.name, "-o", path])?
-            .ok()?;
-        base64(&encoded)
-    }
-
-    /// Writes a row through the read-write Service. The table is made when it is missing.
+    /// Writes a row through the primary's Service. The table is made when it is missing.
     ///
     /// # Errors
     /// When the write is not acknowledged.
     pub async fn write(&self, value: &str) -> Result<()> {
-        let sql = self.service("read-write").await?;
-        sql.execute(&format!(
-            "CREATE TABLE IF NOT EXISTS notes (value text PRIMARY KEY); INSERT INTO notes VALUES ('{value}')"
-        ))
+        let sql = self.service("").await?;
+        sql.execute("CREATE TABLE IF NOT EXISTS notes (value text PRIMARY KEY)")
+            .await?;
+        sql.execute(&format!("INSERT INTO notes VALUES ('{value}')"))
+            .await
+    }
+
+    /// Waits until an instance has these rows.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub async fn wait_for_rows(&self, pod: &str, rows: &[&str]) -> Result<()> {
+        eventually(&format!("rows {rows:?} on {pod}"), async || {
+            let sql = self.instance(pod).await?;
+            let found = sql.values("SELECT value FROM notes").await?;
+            let missing: Vec<_> = rows
+                .iter()
+                .filter(|row| !found.iter().any(|it| it == *row))
+                .collect();
+            ensure!(missing.is_empty(), "{missing:?} are missing in {found:?}");
+            Ok(())
+        })
         .await
     }
 
-    /// Waits until an instance shows a row.
+    /// Waits until all instances have these rows.
     ///
     /// # Errors
-    /// When it does not in time.
-    pub async fn wait_for_row(&self, instance: &str, value: &str) -> Result<()> {
-        let question = format!("SELECT count(*) FROM notes WHERE value = '{value}'");
-        wait_until(
-            PATIENCE,
-            &format!("row {value} on {instance}"),
-            async || {
-                let seen = async {
-                    let sql = self.instance(instance).await?;
-                    sql.value(&question).await
-                };
-                match seen.await {
-                    Ok(count) if count == "1" => Ok(()),
-                    Ok(count) => Err(format!("{count} rows")),
-                    Err(error) => Err(format!("{error:#}")),
-                }
-            },
-        )
-        .await
-    }
-
-    /// Checks that the cluster has so many instances, one primary, and streaming replicas on one timeline.
-    ///
-    /// # Errors
-    /// When something else is seen.
-    pub fn check(&self, status: &Value, instances: usize) -> Result<()> {
-        let members = status["members"].as_array().context("members")?;
-        ensure!(
-            members.len() == instances,
-            "{instances} instances in {status}"
-        );
-        let with_role = |role: &str, state: &str| {
-            let fits = |member: &&Value| member["role"] == role && member["state"] == state;
-            members.iter().filter(fits).count()
-        };
-        let primaries = with_role("primary", "running");
-        let replicas = with_role("replica", "streaming");
-        ensure!(primaries == 1, "one primary in {status}");
-        ensure!(
-            replicas == instances - 1,
-            "{} replicas stream in {status}",
-            instances - 1
-        );
-        let line = &members[0]["timeline"];
-        if line.is_null() || members.iter().any(|member| member["timeline"] != *line) {
-            bail!("one timeline in {status}");
+    /// When one has not in time.
+    pub async fn wait_for_rows_everywhere(&self, rows: &[&str]) -> Result<()> {
+        for pod in self.instances().await? {
+            self.wait_for_rows(&pod, rows).await?;
         }
         Ok(())
     }
-}
 
-fn condition<'v>(status: &'v Value, kind: &str) -> Option<&'v Value> {
-    let conditions = status["conditions"].as_array()?;
-    conditions.iter().find(|found| found["type"] == kind)
-}
-
-/// Decodes standard base64; the suite needs it in this one place.
-fn base64(text: &str) -> Result<String> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for letter in text.trim().trim_end_matches('=').bytes() {
-        let value = ALPHABET.iter().position(|known| *known == letter);
-        let value = u32::try_from(value.context("the Secret's value is base64")?)?;
-        bits = bits << 6 | value;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff)?);
-        }
+    /// Waits until all instances show this value of a parameter.
+    ///
+    /// # Errors
+    /// When one does not in time.
+    pub async fn wait_for_parameter(&self, parameter: &str, value: &str) -> Result<()> {
+        eventually(&format!("{parameter} = {value}"), async || {
+            for pod in self.instances().await? {
+                let sql = self.instance(&pod).await?;
+                let seen = sql.value(&format!("SHOW {parameter}")).await?;
+                ensure!(seen == value, "{pod} has {seen}");
+            }
+            Ok(())
+        })
+        .await
     }
-    Ok(String::from_utf8(bytes)?)
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_decoded_with_any_padding() {
-        for (text, value) in [("cw==", "s"), ("c2U=", "se"), ("c2Vj", "sec"), ("", "")] {
-            assert_eq!(base64(text).unwrap(), value);
-        }
-        assert!(base64("c!").is_err());
+    async fn api(&self) -> Result<Api> {
+        self.world.api().await
     }
 }

@@ -1,9 +1,14 @@
 //! How a command ended and what it said.
 
-use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// No command of the suite may take longer, `howdah down` with its grace period included.
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// The result of one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +27,18 @@ impl Outcome {
     /// Runs a command to its end.
     ///
     /// # Errors
-    /// When it cannot be started, or writes what is no UTF-8.
-    pub fn of(command: &mut Command) -> Result<Self> {
-        let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let line = words
+    /// When it cannot be started, does not end in time, or writes what is no UTF-8.
+    pub async fn of(mut command: Command) -> Result<Self> {
+        let said = command.as_std();
+        let line = std::iter::once(said.get_program())
+            .chain(said.get_args())
             .map(|word| word.to_string_lossy().into_owned())
             .collect::<Vec<_>>()
             .join(" ");
-        let output = command.output().with_context(|| format!("run {line}"))?;
+        let output = timeout(LIMIT, command.kill_on_drop(true).output())
+            .await
+            .with_context(|| format!("`{line}` did not end within {LIMIT:?}"))?
+            .with_context(|| format!("run `{line}`"))?;
         Ok(Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout)?,
@@ -43,14 +52,7 @@ impl Outcome {
     /// # Errors
     /// With everything it said, when it did not.
     pub fn ok(self) -> Result<String> {
-        ensure!(
-            self.code == 0,
-            "`{}` ended with {}\n{}{}",
-            self.line,
-            self.code,
-            self.stdout,
-            self.stderr
-        );
+        self.ended_with(0)?;
         Ok(self.stdout)
     }
 
@@ -68,6 +70,11 @@ impl Outcome {
     /// # Errors
     /// When it ended with another exit code.
     pub fn refused(self, code: i32) -> Result<String> {
+        self.ended_with(code)?;
+        Ok(self.stderr)
+    }
+
+    fn ended_with(&self, code: i32) -> Result<()> {
         ensure!(
             self.code == code,
             "`{}` ended with {} instead of {code}\n{}{}",
@@ -76,6 +83,6 @@ impl Outcome {
             self.stdout,
             self.stderr
         );
-        Ok(self.stderr)
+        Ok(())
     }
 }

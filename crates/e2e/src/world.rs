@@ -1,77 +1,114 @@
-//! A world of its own for each test: folders, a pocket in it, and the commands people type.
+//! A world of its own for each test: folders, a pocket in it or a namespace elsewhere, and the commands people type.
 
-use std::cell::Cell;
+mod run;
+
+use std::cell::{Cell, RefCell};
 use std::fs;
-use std::net::{SocketAddrV4, TcpListener};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::net::SocketAddrV4;
+use std::process::Stdio;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use howdah_testkit::{Components, RunAs, TempWorld, components, unprivileged_user};
+use howdah_testkit::{Components, RunAs, TempWorld, components, unprivileged_user, wait_until};
 use howdah_types::catalogue::ComponentName;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::process::Command;
 
+use crate::api::{Api, Kind};
 use crate::cluster::Cluster;
+use crate::leftovers;
 use crate::outcome::Outcome;
-use crate::processes::{Processes, listeners};
+use crate::processes::Processes;
+use crate::wait::PATIENCE;
 
-/// A pocket with its own state folder, and everything that is needed to use it.
+pub use run::{on_any_cluster, on_pocket};
+
+/// Which program a case uses to change things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// Our own.
+    Howdah,
+    /// The one that everybody has.
+    Kubectl,
+}
+
+/// The Kubernetes that a world uses.
 #[derive(Debug)]
+enum Platform {
+    /// Our own pocket, in this world's folder.
+    Pocket,
+    /// A cluster that was there before, by its kubeconfig.
+    Existing(Utf8PathBuf),
+}
+
+/// A pocket with its own state folder or a namespace in another cluster, and everything that is needed to use it.
 pub struct World {
     folder: TempWorld,
     program: Utf8PathBuf,
     components: Components,
     user: Option<RunAs>,
-    stopped: Cell<bool>,
-}
-
-/// Runs a test in a new world. When it fails, what the world knows is printed.
-///
-/// # Errors
-/// Those of the test.
-pub async fn run(test: impl AsyncFnOnce(&World) -> Result<()>) -> Result<()> {
-    let world = World::new()?;
-    let result = test(&world).await;
-    if result.is_err() {
-        world.explain();
-    }
-    result
+    platform: Platform,
+    namespace: String,
+    client: RefCell<Option<Client>>,
+    files: Cell<u32>,
 }
 
 impl World {
-    /// Makes the folders; nothing is started.
+    /// A world for a pocket; nothing is started.
     ///
     /// # Errors
-    /// When the binary or the components are not there.
-    pub fn new() -> Result<Self> {
-        Self::make(None)
+    /// When the program or the components are not there.
+    pub fn pocket() -> Result<Self> {
+        Self::make(Platform::Pocket, "default".to_owned(), None)
     }
 
-    /// A world in which everything is run as an ordinary user, also when the tests run as root.
+    /// As [`World::pocket`], with everything run as an ordinary user, also when the tests run as root.
     ///
     /// # Errors
-    /// As [`World::new`].
+    /// As [`World::pocket`].
     pub fn of_ordinary_user() -> Result<Self> {
-        Self::make(unprivileged_user()?)
+        let user = unprivileged_user()?;
+        Self::make(Platform::Pocket, "default".to_owned(), user)
     }
 
-    fn make(user: Option<RunAs>) -> Result<Self> {
-        let original = std::env::var("HOWDAH_BIN")
-            .context("HOWDAH_BIN does not name the howdah program: run `make e2e`")?;
+    /// A world in the cluster that `HOWDAH_E2E_KUBECONFIG` names, or with a pocket when it names none.
+    ///
+    /// # Errors
+    /// As [`World::pocket`].
+    pub fn any() -> Result<Self> {
+        match std::env::var("HOWDAH_E2E_KUBECONFIG") {
+            Ok(path) if !path.is_empty() => {
+                let namespace = format!("howdah-e2e-{}", std::process::id());
+                Self::make(Platform::Existing(path.into()), namespace, None)
+            }
+            _ => Self::pocket(),
+        }
+    }
+
+    fn make(platform: Platform, namespace: String, user: Option<RunAs>) -> Result<Self> {
+        // Fails when another test of this process was first.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = TempWorld::new()?;
-        let program = folder.path().join("howdah");
-        // A copy, because an ordinary user may not be able to reach the build folder.
-        fs::copy(&original, &program).with_context(|| format!("copy {original}"))?;
         for name in ["home", "tmp"] {
             folder.folder(name)?;
+        }
+        let mut program = run::program_under_test()?;
+        if user.is_some() {
+            // The user may not be able to reach the folder where it was built.
+            let copy = folder.path().join("howdah");
+            fs::copy(&program, &copy).with_context(|| format!("copy {program}"))?;
+            program = copy;
         }
         Ok(Self {
             folder,
             program,
             components: components()?,
             user,
-            stopped: Cell::new(true),
+            platform,
+            namespace,
+            client: RefCell::default(),
+            files: Cell::default(),
         })
     }
 
@@ -89,8 +126,33 @@ impl World {
 
     /// The components that everything runs with.
     #[must_use]
-    pub fn components(&self) -> &Components {
+    pub const fn components(&self) -> &Components {
         &self.components
+    }
+
+    /// Whether this world has a pocket of its own.
+    #[must_use]
+    pub const fn is_pocket(&self) -> bool {
+        matches!(self.platform, Platform::Pocket)
+    }
+
+    /// The namespace of this world's clusters.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A cluster by its name.
+    #[must_use]
+    pub const fn cluster<'a>(&'a self, name: &'a str) -> Cluster<'a> {
+        Cluster::new(self, name)
+    }
+
+    fn kubeconfig(&self) -> Utf8PathBuf {
+        match &self.platform {
+            Platform::Pocket => self.state().join("kubeconfig"),
+            Platform::Existing(path) => path.clone(),
+        }
     }
 
     fn prepared(&self, program: &Utf8Path) -> Command {
@@ -100,21 +162,15 @@ impl World {
             .stdin(Stdio::null())
             .env_remove("KUBECONFIG")
             .env_remove("XDG_DATA_HOME")
+            .env_remove("HOWDAH_STATE_DIR")
+            .env_remove("HOWDAH_COMPONENTS")
+            .env_remove("HOWDAH_LOG")
             .env("HOME", self.path().join("home"))
-            .env("TMPDIR", self.path().join("tmp"))
-            .env("HOWDAH_STATE_DIR", self.state())
-            .env("HOWDAH_COMPONENTS", self.components.folder());
+            .env("TMPDIR", self.path().join("tmp"));
         if let Some(user) = &self.user {
+            // The standard library clears the groups of root itself when a user is set.
             command.uid(user.uid).gid(user.gid);
         }
-        command
-    }
-
-    /// A `howdah` command that is not run yet.
-    #[must_use]
-    pub fn howdah_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.prepared(&self.program);
-        command.args(arguments);
         command
     }
 
@@ -122,66 +178,148 @@ impl World {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn howdah(&self, arguments: &[&str]) -> Result<Outcome> {
-        Outcome::of(&mut self.howdah_command(arguments))
+    pub async fn howdah(&self, arguments: &[&str]) -> Result<Outcome> {
+        let mut command = self.prepared(&self.program);
+        command
+            .env("HOWDAH_STATE_DIR", self.state())
+            .env("HOWDAH_COMPONENTS", self.components.folder());
+        if let Platform::Existing(path) = &self.platform {
+            command.env("KUBECONFIG", path);
+            command.arg("--namespace").arg(&self.namespace);
+        }
+        command.args(arguments);
+        Outcome::of(command).await
     }
 
-    /// Runs `kubectl` with these arguments on the pocket's kubeconfig.
+    /// Runs `kubectl` with these arguments.
     ///
     /// # Errors
     /// When the component is missing.
-    pub fn kubectl(&self, arguments: &[&str]) -> Result<Outcome> {
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<Outcome> {
         let found = self.components.newest(ComponentName::Kubectl)?;
         let mut command = self.prepared(&found.bin.join("kubectl"));
         command
             .envs(found.env)
-            .env("KUBECONFIG", self.state().join("kubeconfig"))
+            .env("KUBECONFIG", self.kubeconfig())
+            .arg(format!("--namespace={}", self.namespace))
             .args(arguments);
-        Outcome::of(&mut command)
+        Outcome::of(command).await
     }
 
-    /// `howdah up`.
+    /// Runs one of them.
     ///
     /// # Errors
-    /// When it does not come up.
-    pub fn up(&self) -> Result<()> {
-        self.stopped.set(false);
-        self.howdah(&["up"])?.ok().map(drop)
+    /// As [`World::howdah`] and [`World::kubectl`].
+    pub async fn with(&self, tool: Tool, arguments: &[&str]) -> Result<Outcome> {
+        match tool {
+            Tool::Howdah => self.howdah(arguments).await,
+            Tool::Kubectl => self.kubectl(arguments).await,
+        }
     }
 
-    /// `howdah down`.
-    ///
-    /// # Errors
-    /// When something does not stop.
-    pub fn down(&self) -> Result<()> {
-        self.howdah(&["down"])?.ok()?;
-        self.stopped.set(true);
-        Ok(())
-    }
-
-    /// Writes a file and returns its path.
-    ///
-    /// # Errors
-    /// When the folder is full or gone.
-    pub fn file(&self, name: &str, text: &str) -> Result<String> {
-        let path = self.path().join(name);
-        fs::write(&path, text).with_context(|| format!("write {path}"))?;
-        Ok(path.into_string())
-    }
-
-    /// `howdah apply` of a text; returns what it printed.
+    /// `apply` of a text; returns what it printed.
     ///
     /// # Errors
     /// When it is refused.
-    pub fn apply(&self, manifest: &str) -> Result<String> {
-        let file = self.file("applied.yaml", manifest)?;
-        self.howdah(&["apply", "-f", &file])?.ok()
+    pub async fn apply(&self, tool: Tool, manifest: &str) -> Result<String> {
+        let file = self.file(manifest)?;
+        self.with(tool, &["apply", "-f", &file]).await?.ok()
     }
 
-    /// A cluster by its name.
-    #[must_use]
-    pub fn cluster<'a>(&'a self, name: &'a str) -> Cluster<'a> {
-        Cluster::new(self, name)
+    /// `howdah up` with everything said on the command line, or a namespace of its own in another cluster.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn up(&self) -> Result<()> {
+        if let Platform::Existing(_) = &self.platform {
+            let arguments = ["create", "namespace", &self.namespace];
+            return self.kubectl(&arguments).await?.ok().map(drop);
+        }
+        let (state, components) = (self.state(), self.components.folder());
+        let arguments = [
+            "up",
+            "--state-dir",
+            state.as_str(),
+            "--components",
+            components.as_str(),
+        ];
+        self.howdah(&arguments).await?.ok()?;
+        *self.client.borrow_mut() = None;
+        Ok(())
+    }
+
+    /// `howdah down`, or the end of the namespace.
+    ///
+    /// # Errors
+    /// When something does not stop.
+    pub async fn down(&self) -> Result<()> {
+        if let Platform::Existing(_) = &self.platform {
+            let arguments = ["delete", "namespace", &self.namespace];
+            return self.kubectl(&arguments).await?.ok().map(drop);
+        }
+        let state = self.state();
+        let arguments = ["down", "--state-dir", state.as_str()];
+        self.howdah(&arguments).await?.ok().map(drop)
+    }
+
+    /// Stops everything and proves that nothing is left: no process, no port, no temporary file.
+    ///
+    /// # Errors
+    /// With a list of what is left.
+    pub async fn finish(&self) -> Result<()> {
+        self.down().await?;
+        self.check_that_nothing_is_left().await
+    }
+
+    /// Checks that nothing is left of what ran: no process, no port, no temporary file.
+    ///
+    /// # Errors
+    /// With a list of what is left.
+    pub async fn check_that_nothing_is_left(&self) -> Result<()> {
+        if self.is_pocket() {
+            // `down` returns when the lock is free, which is a moment before the process that held it is gone.
+            wait_until(PATIENCE / 15, "the last process to end", async || {
+                leftovers::no_process(self.path())
+            })
+            .await?;
+            leftovers::no_listener(self.network()?)?;
+            leftovers::nothing_of_running(&self.state())?;
+        }
+        leftovers::empty(&self.path().join("tmp"))
+    }
+
+    /// The API, as the world's kubeconfig describes it.
+    ///
+    /// # Errors
+    /// When there is no usable kubeconfig.
+    pub async fn api(&self) -> Result<Api> {
+        let known = self.client.borrow().clone();
+        let client = match known {
+            Some(client) => client,
+            None => {
+                let path = self.kubeconfig();
+                let kubeconfig =
+                    Kubeconfig::read_from(&path).with_context(|| format!("read {path}"))?;
+                let options = KubeConfigOptions::default();
+                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+                let client = Client::try_from(config)?;
+                *self.client.borrow_mut() = Some(client.clone());
+                client
+            }
+        };
+        Ok(Api::new(client, self.namespace.clone()))
+    }
+
+    /// Writes a new file and returns its path.
+    ///
+    /// # Errors
+    /// When the folder is full or gone.
+    pub fn file(&self, text: &str) -> Result<String> {
+        self.files.set(self.files.get() + 1);
+        let path = self.path().join(format!("{}.yaml", self.files.get()));
+        fs::write(&path, text).with_context(|| format!("write {path}"))?;
+        self.folder.give(&path)?;
+        Ok(path.into_string())
     }
 
     /// The processes that belong to this world.
@@ -192,107 +330,55 @@ impl World {
         Processes::of(self.path())
     }
 
+    /// The address of the pocket's API.
+    ///
+    /// # Errors
+    /// Before the first `up`.
+    pub fn address(&self) -> Result<SocketAddrV4> {
+        let path = self.kubeconfig();
+        let kubeconfig = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let (_, rest) = kubeconfig
+            .split_once("https://")
+            .with_context(|| format!("{path} names no server"))?;
+        let end = rest
+            .find(|letter: char| !letter.is_ascii_digit() && !".:".contains(letter))
+            .unwrap_or(rest.len());
+        rest[..end].parse().context("the server has an address")
+    }
+
     /// The second number of the loopback addresses that the pocket took.
     ///
     /// # Errors
     /// Before the first `up`.
     pub fn network(&self) -> Result<u8> {
-        let kubeconfig = fs::read_to_string(self.state().join("kubeconfig"))
-            .context("there is a kubeconfig after `howdah up`")?;
-        let (_, rest) = kubeconfig
-            .split_once("https://127.")
-            .context("the API has a loopback address")?;
-        let number = rest.split('.').next().unwrap_or_default();
-        number.parse().context("the address is a number")
+        Ok(self.address()?.ip().octets()[1])
     }
 
-    /// The addresses of the pocket's network that somebody listens on.
+    /// Checks that a cluster and everything that was made for it is gone.
     ///
     /// # Errors
-    /// Before the first `up`.
-    pub fn listeners(&self) -> Result<Vec<SocketAddrV4>> {
-        Ok(listeners(self.network()?)?.into_iter().collect())
-    }
-
-    /// Checks that nothing is left of what ran: no process, no port, no temporary file.
-    ///
-    /// # Errors
-    /// With a list of what is left.
-    pub fn check_that_nothing_is_left(&self) -> Result<()> {
-        let processes = self.processes()?;
-        ensure!(
-            processes.all().is_empty(),
-            "processes are left:\n{}",
-            processes.lines().join("\n")
-        );
-        let listeners = self.listeners()?;
-        ensure!(listeners.is_empty(), "ports are left: {listeners:?}");
-        let temporary = fs::read_dir(self.path().join("tmp"))?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect::<Result<Vec<_>>>()?;
-        ensure!(temporary.is_empty(), "files are left: {temporary:?}");
+    /// With what is left.
+    pub async fn check_that_cluster_is_gone(&self, name: &str) -> Result<()> {
+        let api = self.api().await?;
+        let labels = format!("stackgres.io/cluster-name={name}");
+        for kind in [
+            Kind::PODS,
+            Kind::CLAIMS,
+            Kind::SECRETS,
+            Kind::CONFIG_MAPS,
+            Kind::SERVICES,
+            Kind::ENDPOINT_SLICES,
+            Kind::LEASES,
+            Kind::SERVICE_ACCOUNTS,
+            Kind::PROFILES,
+            Kind::POSTGRES_CONFIGS,
+            Kind::POOLING_CONFIGS,
+        ] {
+            let left = api.names(kind, &labels).await?;
+            ensure!(left.is_empty(), "{} are left: {left:?}", kind.plural());
+        }
+        let cluster = api.find(Kind::CLUSTERS, name).await?;
+        ensure!(cluster.is_none(), "{name} is still there");
         Ok(())
     }
-
-    /// Holds a port of the pocket's network, so that nobody else can.
-    ///
-    /// # Errors
-    /// When it is taken.
-    pub fn occupy(&self, address: SocketAddrV4) -> Result<TcpListener> {
-        TcpListener::bind(address).with_context(|| format!("listen on {address}"))
-    }
-
-    /// Prints what helps to understand a failure.
-    fn explain(&self) {
-        let log = fs::read_to_string(self.state().join("howdah.log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(60)..];
-        eprintln!("=== end of howdah.log\n{}", tail.join("\n"));
-        for arguments in [
-            &["get", "sgclusters,pods,services", "-A", "-o", "wide"][..],
-            &["events", "-A"],
-        ] {
-            if let Ok(outcome) = self.howdah(arguments) {
-                eprintln!("=== {}\n{}{}", outcome.line, outcome.stdout, outcome.stderr);
-            }
-        }
-        if let Ok(pods) = self.howdah(&["get", "pods", "-o", "name"]) {
-            for pod in pods.stdout.lines() {
-                if let Ok(logs) = self.howdah(&["logs", pod, "--tail", "40"]) {
-                    eprintln!("=== {}\n{}{}", logs.line, logs.stdout, logs.stderr);
-                }
-            }
-        }
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if !self.stopped.get() {
-            // A test that failed half-way; what this does not stop is killed with the folder.
-            let _ = self.howdah(&["down"]);
-        }
-    }
-}
-
-/// Waits for something that depends on other processes.
-///
-/// # Errors
-/// When it does not happen in time.
-pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> Result<()>) -> Result<()> {
-    howdah_testkit::wait_until(Duration::from_secs(90), what, async || {
-        probe().await.map_err(|error| format!("{error:#}"))
-    })
-    .await
-}
-
-/// Fails with a sentence unless the text has the part.
-///
-/// # Errors
-/// When it has not.
-pub fn contains(text: &str, part: &str) -> Result<()> {
-    if text.contains(part) {
-        return Ok(());
-    }
-    bail!("{text:?} does not contain {part:?}")
 }

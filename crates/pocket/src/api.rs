@@ -72,6 +72,7 @@ struct Inner {
     allocation: tokio::sync::Mutex<()>,
     /// Ends watches and other long answers.
     shutdown: CancellationToken,
+    tokens: auth::Tokens,
     /// Who can read the logs of Pods, once there is a node.
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
 }
@@ -79,8 +80,10 @@ struct Inner {
 impl ApiServer {
     /// Serves what is in the store.
     pub(crate) fn new(store: Store, config: Config, shutdown: CancellationToken) -> Self {
+        let tokens = auth::Tokens::new(&config.token_key);
         let server = Self {
             inner: Arc::new(Inner {
+                tokens,
                 store,
                 config,
                 registry: RwLock::default(),

@@ -1,4 +1,10 @@
-//! Who is asking.
+//! Who is asking, and what they may do.
+
+mod rbac;
+mod token;
+
+pub(crate) use rbac::{Asked, allowed};
+pub(crate) use token::{Bound, Claims, Reference, Tokens};
 
 /// A user as the API server sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +38,7 @@ impl Identity {
         Self::new(user, &[MASTERS])
     }
 
-    /// A ServiceAccount.
+    /// A ServiceAccount, with the rights that its roles give it.
     #[must_use]
     pub fn service_account(namespace: &str, name: &str) -> Self {
         let user = format!("system:serviceaccount:{namespace}:{name}");

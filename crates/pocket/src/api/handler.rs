@@ -4,10 +4,12 @@ mod call;
 mod create;
 mod delete;
 mod patch;
+mod pod;
 mod present;
 mod read;
 mod review;
 mod scale;
+mod token;
 mod update;
 mod watch;
 mod write;
@@ -37,7 +39,8 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
     if let Some(response) = discovery::open(path) {
         return Ok(response);
     }
-    let identity = request.extensions().get::<Identity>().cloned();
+    let certified = request.extensions().get::<Identity>().cloned();
+    let identity = certified.or_else(|| token::bearer(server, request.headers()));
     let identity = identity.ok_or_else(Failure::unauthorized)?;
     if let Some(response) = discovery::answer(server, &request) {
         return only_reading(request.method()).and(response);
@@ -99,6 +102,10 @@ async fn dispatch(call: &Call<'_>, request: Request<Body>) -> Result<Response, F
             _ => Err(Failure::method_not_allowed()),
         },
         ("scale", Some(_)) if resource.scale.is_some() => scale::answer(call, request).await,
+        ("token", Some(_)) if resource.is("serviceaccounts") && method == Method::POST => {
+            token::create(call, request).await
+        }
+        (_, Some(_)) if resource.is("pods") => pod::answer(call, request).await,
         ("finalize", Some(_)) if resource.is("namespaces") => match method {
             Method::PUT => update::put(call, request).await,
             _ => Err(Failure::method_not_allowed()),

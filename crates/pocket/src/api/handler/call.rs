@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{accept, manager};
-use crate::api::auth::Identity;
+use crate::api::auth::{Asked, Identity, allowed};
 use crate::api::fields::Writer;
 use crate::api::request::{Accept, Options, Route};
 use crate::api::resource::Resource;
@@ -130,12 +130,76 @@ impl<'a> Call<'a> {
     }
 
     /// Whether the user may do what a `SelfSubjectAccessReview` asks about.
-    pub(super) fn may(&self, _spec: &Value) -> bool {
-        self.identity.is_master()
+    pub(super) fn may(&self, spec: &Value) -> bool {
+        let resource = &spec["resourceAttributes"];
+        let text = |field: &str| object::text(resource, &[field]);
+        let asked = Asked {
+            verb: text("verb"),
+            group: text("group"),
+            resource: text("resource"),
+            subresource: text("subresource"),
+            namespace: text("namespace"),
+            name: text("name"),
+            path: "",
+        };
+        let paths = &spec["nonResourceAttributes"];
+        if paths.is_object() {
+            let path = object::text(paths, &["path"]);
+            let verb = object::text(paths, &["verb"]);
+            return allowed(
+                self.store(),
+                &self.identity,
+                &Asked {
+                    verb,
+                    path,
+                    ..Asked::default()
+                },
+            );
+        }
+        allowed(self.store(), &self.identity, &asked)
     }
 
+    /// Refuses what the user may not do.
     pub(super) fn authorize(&self) -> Result<(), Failure> {
-        self.check_scope()
+        self.check_scope()?;
+        let Resource { group, plural, .. } = &*self.resource;
+        // A name in a field selector narrows a list or watch to that object.
+        let asked = Asked {
+            verb: self.verb,
+            group,
+            resource: plural,
+            subresource: &self.route.subresource,
+            namespace: self.namespace(),
+            name: self
+                .route
+                .name
+                .as_deref()
+                .unwrap_or_else(|| self.selected_name()),
+            path: "",
+        };
+        if allowed(self.store(), &self.identity, &asked) {
+            return Ok(());
+        }
+        let place = match self.namespace() {
+            "" => " at the cluster scope".to_owned(),
+            namespace => format!(" in the namespace \"{namespace}\""),
+        };
+        let sub = match asked.subresource {
+            "" => plural.clone(),
+            sub => format!("{plural}/{sub}"),
+        };
+        let detail = format!(
+            "User \"{}\" cannot {} resource \"{sub}\" in API group \"{group}\"{place}",
+            self.identity.user, self.verb
+        );
+        Err(Failure::forbidden(plural, group, self.name(), &detail))
+    }
+
+    fn selected_name(&self) -> &str {
+        let single = self.options.field_selector.strip_prefix("metadata.name=");
+        single
+            .filter(|name| !name.contains([',', '=', '!']))
+            .unwrap_or_default()
     }
 }
 

@@ -64,6 +64,13 @@ pub(super) async fn delete(call: &Call<'_>, request: Request<Body>) -> Result<Re
     }
 }
 
+/// Deletes the object of the URL as these options say.
+pub(super) async fn with_options(call: &Call<'_>, options: &Value) -> Result<(), Failure> {
+    let how = How::from_value(&call.options, options)?;
+    remove(call, call.key(call.name()), &how).await?;
+    Ok(())
+}
+
 /// Answers a DELETE of a collection.
 pub(super) async fn collection(
     call: &Call<'_>,
@@ -92,13 +99,17 @@ impl How {
         } else {
             body::yaml(&sent)?
         };
+        Self::from_value(options, &sent)
+    }
+
+    fn from_value(options: &Options, sent: &Value) -> Result<Self, Failure> {
         let text = |path: &[&str]| {
-            let text = object::text(&sent, path);
+            let text = object::text(sent, path);
             (!text.is_empty()).then(|| text.to_owned())
         };
         let word = text(&["propagationPolicy"]).unwrap_or_else(|| options.propagation.clone());
         let orphan = sent["orphanDependents"].as_bool().or(options.orphan);
-        let dry_run = object::list(&sent, &["dryRun"]).contains(&Value::from("All"));
+        let dry_run = object::list(sent, &["dryRun"]).contains(&Value::from("All"));
         Ok(Self {
             grace: sent["gracePeriodSeconds"].as_i64().or(options.grace_period),
             propagation: Propagation::parse(&word, orphan)?,

@@ -278,6 +278,10 @@ fn count_generation(call: &Call<'_>, old: &Value, value: &mut Value) {
         if call.resource.status || call.resource.builtin().is_some() {
             members.remove("status");
         }
+        if call.resource.is("pods") {
+            // Being placed on a node is no change of what is wanted.
+            object::members_mut(&mut essence, "spec").remove("nodeName");
+        }
         essence
     };
     if essence(old) != essence(value) {

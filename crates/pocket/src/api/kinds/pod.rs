@@ -265,7 +265,8 @@ pub(super) fn validate(pod: &Value, old: Option<&Value>, causes: &mut Vec<Cause>
         mounts(pod, one, at, causes);
     }
     let Some(old) = old else { return };
-    if frozen(&old["spec"]) != frozen(&pod["spec"]) {
+    let unplaced = object::text(old, &["spec", "nodeName"]).is_empty();
+    if frozen(&old["spec"], unplaced) != frozen(&pod["spec"], unplaced) {
         causes.push(Cause::forbidden(
             "spec",
             "pod updates may not change fields other than `spec.containers[*].image`,\
@@ -292,8 +293,8 @@ fn mounts(pod: &Value, container: &Value, at: usize, causes: &mut Vec<Cause>) {
     }
 }
 
-/// A Pod spec without what an update may change.
-fn frozen(spec: &Value) -> Value {
+/// A Pod spec without what an update may change: its node, too, as long as it has none.
+fn frozen(spec: &Value, unplaced: bool) -> Value {
     let mut spec = spec.clone();
     let Some(members) = spec.as_object_mut() else {
         return spec;
@@ -310,8 +311,7 @@ fn frozen(spec: &Value) -> Value {
             object::members(one).remove("image");
         }
     }
-    // The scheduler binds a Pod once.
-    if members.get("nodeName") == Some(&Value::from("")) {
+    if unplaced {
         members.remove("nodeName");
     }
     spec

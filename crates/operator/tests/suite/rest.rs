@@ -12,7 +12,7 @@ use kube::api::DeleteParams;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::world::World;
+use crate::suite::world::World;
 
 async fn everything(world: &World) -> Result<BTreeMap<String, String>> {
     let mut versions = BTreeMap::new();

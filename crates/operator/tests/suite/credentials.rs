@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::suite::world::World;
 
 fn key(secret: &Secret, key: &str) -> Option<String> {
     String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).ok()

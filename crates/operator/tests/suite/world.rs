@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor;
+use crate::suite::actor;
 
 pub(crate) const NAMESPACE: &str = "default";
 
@@ -172,6 +172,23 @@ impl World {
         let mut names: Vec<_> = list.items.iter().map(kube::ResourceExt::name_any).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// Names of all objects of a kind that an owner with this UID does not take along.
+    pub(crate) async fn strangers<K: Object>(&self, uid: &str) -> Result<Vec<String>> {
+        let list = self.api::<K>().list(&ListParams::default()).await?;
+        let owned = |object: &&K| {
+            object
+                .owner_references()
+                .iter()
+                .any(|owner| owner.uid == uid)
+        };
+        Ok(list
+            .items
+            .iter()
+            .filter(|object| !owned(object))
+            .map(kube::ResourceExt::name_any)
+            .collect())
     }
 
     /// Resource versions of all objects of a kind, by name.

@@ -10,7 +10,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::NAMESPACE;
+use crate::suite::world::NAMESPACE;
 
 /// Plays until it is told to stop. Whatever does not succeed is tried again.
 pub(crate) async fn play(client: Client, shutdown: CancellationToken) {

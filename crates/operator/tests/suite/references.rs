@@ -7,7 +7,7 @@ use kube::api::PostParams;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::suite::world::World;
 
 fn profile(name: &str, memory: &str) -> SGInstanceProfile {
     let spec = serde_json::from_value(json!({"cpu": "2", "memory": memory}));

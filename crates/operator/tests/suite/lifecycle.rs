@@ -12,7 +12,7 @@ use kube::api::DeleteParams;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::world::World;
+use crate::suite::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_lines_become_a_cluster() -> Result<()> {
@@ -193,27 +193,35 @@ async fn a_change_that_needs_new_pods_waits_for_a_restart() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_goes_with_the_cluster() -> Result<()> {
+async fn everything_belongs_to_the_cluster_and_goes_with_it() -> Result<()> {
     let world = World::start().await?;
-    world.create_cluster(json!({"instances": 2})).await?;
-    world.await_pods(&["a-0", "a-1"]).await?;
-    world
-        .api::<SGCluster>()
-        .delete("a", &DeleteParams::default())
-        .await?;
-    world.await_pods(&[]).await?;
-    howdah_testkit::wait_until(
-        std::time::Duration::from_secs(30),
-        "no objects",
-        async || {
-            let claims = world.names::<PersistentVolumeClaim>().await;
-            let secrets = world.names::<Secret>().await;
-            match (claims, secrets) {
-                (Ok(claims), Ok(secrets)) if claims.is_empty() && secrets.is_empty() => Ok(()),
-                left => Err(format!("{left:?}")),
-            }
-        },
-    )
-    .await?;
+    world.create_cluster(json!({"instances": 1})).await?;
+    world.await_pods(&["a-0"]).await?;
+    let uid = world.cluster().await?.uid().unwrap_or_default();
+    assert_eq!(world.strangers::<Pod>(&uid).await?, NOBODY);
+    assert_eq!(
+        world.strangers::<PersistentVolumeClaim>(&uid).await?,
+        NOBODY
+    );
+    assert_eq!(world.strangers::<Secret>(&uid).await?, NOBODY);
+    assert_eq!(world.strangers::<Role>(&uid).await?, NOBODY);
+    assert_eq!(world.strangers::<RoleBinding>(&uid).await?, NOBODY);
+    assert_eq!(world.strangers::<SGInstanceProfile>(&uid).await?, NOBODY);
+    assert_eq!(world.strangers::<SGPostgresConfig>(&uid).await?, NOBODY);
+    assert_eq!(world.strangers::<SGPoolingConfig>(&uid).await?, NOBODY);
+    // The server has a Service, a ConfigMap and a ServiceAccount of its own in every namespace.
+    for stranger in [
+        world.strangers::<Service>(&uid).await?,
+        world.strangers::<ConfigMap>(&uid).await?,
+        world.strangers::<ServiceAccount>(&uid).await?,
+    ] {
+        assert!(
+            stranger
+                .iter()
+                .all(|name| !name.starts_with("a-") && name != "a")
+        );
+    }
     world.end().await
 }
+
+const NOBODY: [&str; 0] = [];

@@ -1,0 +1,193 @@
+//! Role-based access: do the stored roles and bindings allow a request?
+
+use serde_json::Value;
+
+use super::Identity;
+use crate::api::object;
+use crate::store::{Key, Store};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// What somebody wants to do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked<'a> {
+    pub(crate) verb: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) resource: &'a str,
+    pub(crate) subresource: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    /// Set for paths that are no resources; the rest is empty then.
+    pub(crate) path: &'a str,
+}
+
+/// Somebody a binding can name.
+#[derive(Clone, Copy)]
+struct Subject<'a>(&'a Identity);
+
+/// Whether the roles in the store allow it.
+pub(crate) fn allowed(store: &Store, identity: &Identity, asked: &Asked<'_>) -> bool {
+    if identity.is_master() || discovers(identity, asked) {
+        return true;
+    }
+    let everywhere = bindings(store, "clusterrolebindings", None);
+    let mut here = if asked.namespace.is_empty() {
+        Vec::new()
+    } else {
+        bindings(store, "rolebindings", Some(asked.namespace))
+    };
+    here.extend(everywhere);
+    here.iter().any(|binding| {
+        Subject(identity).is_in(binding)
+            && rules(store, binding)
+                .iter()
+                .any(|rule| permits(rule, asked))
+    })
+}
+
+/// Everybody who is known may ask what there is and who they are.
+fn discovers(identity: &Identity, asked: &Asked<'_>) -> bool {
+    let known = identity
+        .groups
+        .iter()
+        .any(|group| group == super::AUTHENTICATED);
+    let reviews = ["selfsubjectaccessreviews", "selfsubjectreviews"].contains(&asked.resource);
+    known && ((!asked.path.is_empty() && asked.verb == "get") || reviews)
+}
+
+fn bindings(store: &Store, plural: &str, namespace: Option<&str>) -> Vec<Value> {
+    let snapshot = store.list(&format!("{plural}.{GROUP}"), namespace);
+    let parsed = snapshot
+        .items
+        .iter()
+        .map(|(_, stored)| serde_json::from_slice(&stored.json));
+    parsed.filter_map(Result::ok).collect()
+}
+
+impl Subject<'_> {
+    fn is_in(self, binding: &Value) -> bool {
+        let home = object::meta(binding, "namespace");
+        object::list(binding, &["subjects"]).iter().any(|subject| {
+            let text = |field: &str| object::text(subject, &[field]);
+            match text("kind") {
+                "User" => text("name") == self.0.user,
+                "Group" => self.0.groups.iter().any(|group| group == text("name")),
+                "ServiceAccount" => {
+                    let namespace = if text("namespace").is_empty() {
+                        home
+                    } else {
+                        text("namespace")
+                    };
+                    let user = format!("system:serviceaccount:{namespace}:{}", text("name"));
+                    user == self.0.user
+                }
+                _ => false,
+            }
+        })
+    }
+}
+
+/// The rules of the role that a binding refers to.
+fn rules(store: &Store, binding: &Value) -> Vec<Value> {
+    let role = &binding["roleRef"];
+    let (plural, namespace) = match object::text(role, &["kind"]) {
+        "ClusterRole" => ("clusterroles", ""),
+        "Role" => ("roles", object::meta(binding, "namespace")),
+        _ => return Vec::new(),
+    };
+    let resource = format!("{plural}.{GROUP}").into();
+    let key = Key::new(&resource, namespace, object::text(role, &["name"]));
+    let stored = store
+        .get(&key)
+        .and_then(|found| serde_json::from_slice::<Value>(&found.json).ok());
+    stored
+        .map(|role| object::list(&role, &["rules"]).to_vec())
+        .unwrap_or_default()
+}
+
+fn permits(rule: &Value, asked: &Asked<'_>) -> bool {
+    let words = |field: &str| {
+        let list = object::list(rule, &[field])
+            .iter()
+            .filter_map(Value::as_str);
+        list.collect::<Vec<&str>>()
+    };
+    let any = |field: &str, wanted: &str| {
+        words(field)
+            .iter()
+            .any(|word| *word == "*" || *word == wanted)
+    };
+    if !any("verbs", asked.verb) {
+        return false;
+    }
+    if !asked.path.is_empty() {
+        return words("nonResourceURLs")
+            .iter()
+            .any(|url| match url.strip_suffix('*') {
+                Some(prefix) => asked.path.starts_with(prefix),
+                None => *url == asked.path,
+            });
+    }
+    let resource = words("resources").iter().any(|word| {
+        let (main, sub) = word.split_once('/').unwrap_or((word, ""));
+        *word == "*" || ((main == "*" || main == asked.resource) && sub == asked.subresource)
+    });
+    let names = words("resourceNames");
+    let named = names.is_empty() || (!asked.name.is_empty() && names.contains(&asked.name));
+    any("apiGroups", asked.group) && resource && named
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked<'a>(
+        verb: &'a str,
+        resource: &'a str,
+        subresource: &'a str,
+        name: &'a str,
+    ) -> Asked<'a> {
+        Asked {
+            verb,
+            resource,
+            subresource,
+            name,
+            namespace: "ns",
+            ..Asked::default()
+        }
+    }
+
+    #[test]
+    fn rules_name_verbs_groups_resources_and_names() {
+        let rule = json!({"apiGroups": [""], "resources": ["pods", "pods/status"],
+            "verbs": ["get", "patch"], "resourceNames": ["p"]});
+        assert!(permits(&rule, &asked("get", "pods", "", "p")));
+        assert!(permits(&rule, &asked("patch", "pods", "status", "p")));
+        for no in [
+            asked("delete", "pods", "", "p"),
+            asked("get", "pods", "log", "p"),
+            asked("get", "pods", "", "q"),
+            asked("get", "pods", "", ""),
+            asked("get", "services", "", "p"),
+            Asked {
+                group: "apps",
+                ..asked("get", "pods", "", "p")
+            },
+        ] {
+            assert!(!permits(&rule, &no), "{no:?}");
+        }
+        let all = json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
+        assert!(permits(&all, &asked("get", "pods", "log", "p")));
+        let paths = json!({"nonResourceURLs": ["/metrics*"], "verbs": ["get"]});
+        assert!(permits(
+            &paths,
+            &Asked {
+                verb: "get",
+                path: "/metrics/x",
+                ..Asked::default()
+            }
+        ));
+    }
+}

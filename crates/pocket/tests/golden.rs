@@ -1,0 +1,35 @@
+//! Replays the recorded exchanges with a real API server and compares the answers.
+
+#[cfg(test)]
+mod golden {
+    mod compare;
+    mod differences;
+    mod replay;
+
+    use std::collections::BTreeMap;
+
+    /// The recording is replayed as a whole, as later exchanges depend on earlier ones. Every
+    /// difference must stand in the table, and everything in the table must differ.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn answers_are_those_of_a_real_server() {
+        let found: BTreeMap<String, String> = replay::differences().await;
+        let known: BTreeMap<&str, &str> = differences::KNOWN.iter().copied().collect();
+        let mut complaints = Vec::new();
+        for (step, difference) in &found {
+            if !known.contains_key(step.as_str()) {
+                complaints.push(format!("{step}: {difference}"));
+            }
+        }
+        for step in known.keys() {
+            if !found.contains_key(*step) {
+                complaints.push(format!("{step}: stands in the table but does not differ"));
+            }
+        }
+        assert!(
+            complaints.is_empty(),
+            "{} steps:\n{}",
+            complaints.len(),
+            complaints.join("\n")
+        );
+    }
+}
