@@ -2,10 +2,12 @@
 
 mod blockers;
 mod gather;
+mod member;
 mod model;
 mod show;
 
 pub(crate) use blockers::blockers;
-pub(crate) use gather::{gather, is_ready};
+pub(crate) use gather::gather;
+pub(crate) use member::is_ready;
 pub(crate) use model::Condition;
 pub(crate) use show::lines;

@@ -1,19 +1,22 @@
 //! `howdah get`: objects as the server's own tables, or as they are.
 
+mod objects;
+mod watch;
+
 use clap::Args;
-use futures::{StreamExt, pin_mut};
-use kube::core::WatchEvent;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::discovery::Kind;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{self, Format, ObjectOutput};
+use crate::output::{Format, ObjectOutput};
 use crate::reference::{self, Reference};
 use crate::server::Server;
 use crate::table::{ServerTable, View};
 use crate::terminal::Terminal;
 use crate::text::encode;
+
+pub(super) use objects::drop_managed_fields;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,11 +77,13 @@ pub(super) async fn run(
     let watch = args.watch;
     let request = resolve(args, server).await?;
     if watch {
-        return follow(&request, server, terminal).await;
+        return watch::follow(&request, server, terminal).await;
     }
     match request.format {
         Format::Table | Format::Wide => tables(&request, server, terminal).await,
-        Format::Name | Format::Json | Format::Yaml => objects(&request, server, terminal).await,
+        Format::Name | Format::Json | Format::Yaml => {
+            objects::show(&request, server, terminal).await
+        }
     }
 }
 
@@ -222,174 +227,17 @@ fn understand(body: Value, path: &str) -> Result<ServerTable, Error> {
     })
 }
 
-async fn objects(
-    request: &Request,
-    server: &Server,
-    terminal: &mut Terminal,
-) -> Result<Exit, Error> {
-    let mut exit = Exit::Success;
-    let mut items = Vec::new();
-    for target in &request.targets {
-        let body = match server.get(&request.path(target)).await {
-            Ok(body) => body,
-            Err(error) if error.is_missing() => {
-                terminal.note(&error.report());
-                exit = Exit::Failure;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        items.extend(unpack(body, target));
-    }
-    if request.format == Format::Name {
-        for (kind, item) in &items {
-            terminal.line(&format!("{kind}/{}", name_of(item)))?;
-        }
-        return Ok(exit);
-    }
-    let single = request.targets.len() == 1 && request.targets[0].name.is_some();
-    let items: Vec<Value> = items.into_iter().map(|(_, item)| item).collect();
-    let data = match items.as_slice() {
-        [] if single => return Ok(exit),
-        [item] if single => item.clone(),
-        _ => {
-            json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
-        }
-    };
-    if request.format == Format::Json {
-        output::json(terminal, &data)?;
-    } else {
-        output::yaml(terminal, &data)?;
-    }
-    Ok(exit)
-}
-
-/// The objects of an answer, each with the label of its kind, and complete: items of a list come without
-/// kind and apiVersion.
-fn unpack(mut body: Value, target: &Target) -> Vec<(String, Value)> {
-    let label = target.kind.label();
-    if target.name.is_some() {
-        drop_managed_fields(&mut body);
-        return vec![(label, body)];
-    }
-    let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) else {
-        return Vec::new();
-    };
-    let complete = |mut item: Value| {
-        item["apiVersion"] = json!(target.kind.api_version());
-        item["kind"] = json!(target.kind.kind);
-        drop_managed_fields(&mut item);
-        (label.clone(), item)
-    };
-    items.into_iter().map(complete).collect()
-}
-
-/// Removes the record of who set which field, which nobody wants to read.
-pub(super) fn drop_managed_fields(object: &mut Value) {
-    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-        metadata.remove("managedFields");
-    }
-}
-
-fn name_of(object: &Value) -> &str {
-    let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    name.unwrap_or_default()
-}
-
-/// Shows the objects that there are, then each change, until interrupted.
-async fn follow(
-    request: &Request,
-    server: &Server,
-    terminal: &mut Terminal,
-) -> Result<Exit, Error> {
-    let target = &request.targets[0];
-    let mut headings = request.headings;
-    loop {
-        let path = watch_path(request, target);
-        let events = server.watch(&path).await?;
-        pin_mut!(events);
-        while let Some(event) = events.next().await {
-            let object = match event? {
-                WatchEvent::Added(object) | WatchEvent::Modified(object) => object,
-                WatchEvent::Deleted(object) => {
-                    terminal.note(&format!(
-                        "{}/{} deleted",
-                        target.kind.label(),
-                        name_of(&object)
-                    ));
-                    continue;
-                }
-                WatchEvent::Bookmark(_) => continue,
-                WatchEvent::Error(status) => {
-                    return Err(Error::Server {
-                        status: Box::new(*status),
-                        doing: Some(format!("watching {}", target.kind.plural)),
-                    });
-                }
-            };
-            changed(request, target, object, &mut headings, server, terminal).await?;
-        }
-    }
-}
-
-fn watch_path(request: &Request, target: &Target) -> String {
-    let collection = target.kind.collection(request.namespace.as_deref());
-    let selectors = match &target.name {
-        Some(name) => selectors(None, Some(&format!("metadata.name={name}"))),
-        None => request.selectors.clone(),
-    };
-    if selectors.is_empty() {
-        format!("{collection}?watch=true")
-    } else {
-        format!("{collection}?watch=true&{selectors}")
-    }
-}
-
-async fn changed(
-    request: &Request,
-    target: &Target,
-    mut object: Value,
-    headings: &mut bool,
-    server: &Server,
-    terminal: &mut Terminal,
-) -> Result<(), Error> {
-    drop_managed_fields(&mut object);
-    match request.format {
-        Format::Json => output::json(terminal, &object),
-        Format::Yaml => {
-            terminal.line("---")?;
-            output::yaml(terminal, &object)
-        }
-        Format::Name => terminal.line(&format!("{}/{}", target.kind.label(), name_of(&object))),
-        Format::Table | Format::Wide => {
-            let namespace = object
-                .pointer("/metadata/namespace")
-                .and_then(Value::as_str);
-            let path = target
-                .kind
-                .object(namespace.unwrap_or_default(), name_of(&object));
-            let body = match server.table(&path).await {
-                Err(error) if error.is_missing() => return Ok(()),
-                body => body?,
-            };
-            let table = understand(body, &path)?.show(request.view(&target.kind, ""));
-            let lines = if std::mem::take(headings) {
-                table.lines()
-            } else {
-                table.body()
-            };
-            lines.iter().try_for_each(|line| terminal.line(line))
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::discovery::tests::kind;
     use pretty_assertions::assert_eq;
 
-    fn request(name: Option<&str>, namespace: Option<&str>, selectors: &str) -> Request {
+    pub(in crate::verbs::get) fn request(
+        name: Option<&str>,
+        namespace: Option<&str>,
+        selectors: &str,
+    ) -> Request {
         Request {
             targets: vec![Target {
                 kind: kind("stackgres.io", "v1", "SGCluster", "sgclusters", "sgclu"),
@@ -414,11 +262,6 @@ mod tests {
             path(&request(None, None, &chosen)),
             "/apis/stackgres.io/v1/sgclusters?labelSelector=app%3Da%2Crole%21%3Db"
         );
-        let one = request(Some("a"), Some("x"), "");
-        assert_eq!(
-            watch_path(&one, &one.targets[0]),
-            "/apis/stackgres.io/v1/namespaces/x/sgclusters?watch=true&fieldSelector=metadata.name%3Da"
-        );
     }
 
     #[test]
@@ -429,19 +272,6 @@ mod tests {
         let two = reference::parse(&["pods,svc".to_owned()]).unwrap();
         assert!(check(&two, false, false, true).is_err());
         assert!(check(&two, true, true, false).is_ok());
-    }
-
-    #[test]
-    fn items_of_a_list_become_complete_objects() {
-        let request = request(None, Some("x"), "");
-        let body = json!({"items": [{"metadata": {"name": "a", "managedFields": [1]}}]});
-        assert_eq!(
-            unpack(body, &request.targets[0]),
-            [(
-                "sgcluster.stackgres.io".to_owned(),
-                json!({"apiVersion": "stackgres.io/v1", "kind": "SGCluster", "metadata": {"name": "a"}})
-            )]
-        );
     }
 
     #[test]
