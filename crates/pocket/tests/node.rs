@@ -1,6 +1,10 @@
 //! The node with real processes, as its users see it.
 
+#[path = "node/pods.rs"]
+mod pods;
 #[path = "node/shim.rs"]
 mod shim;
 #[path = "node/support.rs"]
 mod support;
+#[path = "node/world.rs"]
+mod world;

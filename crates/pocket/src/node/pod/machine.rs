@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::node::backoff::Backoff;
 use crate::node::plan::Problem;
+use crate::node::plan::probes::Probes;
 use crate::node::shim::spec::Exit;
 
 /// The first wait after a container could not be launched; it doubles up to [`LONGEST_RETRY`].
@@ -272,6 +273,14 @@ impl Machine {
         slot.retry = None;
     }
 
+    /// A container that an earlier node has launched still runs, and stood like this.
+    pub(crate) fn adopted(&mut self, index: usize, since: Timestamp, started: bool, ready: bool) {
+        let slot = &mut self.slots[index];
+        slot.state = State::Running(since);
+        slot.started = started;
+        slot.ready = ready;
+    }
+
     /// The main process of a container runs.
     pub(crate) fn running(&mut self, index: usize, since: Timestamp, probes: HasProbes) {
         let slot = &mut self.slots[index];
@@ -320,6 +329,15 @@ impl Machine {
 pub(crate) struct HasProbes {
     pub(crate) startup: bool,
     pub(crate) readiness: bool,
+}
+
+impl HasProbes {
+    pub(crate) fn of(probes: &Probes) -> Self {
+        Self {
+            startup: probes.startup.is_some(),
+            readiness: probes.readiness.is_some(),
+        }
+    }
 }
 
 enum Due {

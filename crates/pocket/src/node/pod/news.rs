@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::actor::{Actor, Run};
-use super::machine::{HasProbes, Slot, State};
+use super::machine::{HasProbes, State};
 use super::{about, pod_grace_seconds, seconds};
 use crate::node::check;
 use crate::node::container::Progress;
@@ -138,28 +138,23 @@ impl Actor {
     fn begin_probing(&mut self, index: usize, since: Timestamp, now: Instant) {
         let container = self.container(index);
         let probes = probes(&container).unwrap_or_default();
-        let has = HasProbes {
-            startup: probes.startup.is_some(),
-            readiness: probes.readiness.is_some(),
-        };
-        self.machine.running(index, since, has);
+        let is_adopted = matches!(self.machine.slots[index].state, State::Running(_));
+        if !is_adopted {
+            self.machine.running(index, since, HasProbes::of(&probes));
+        }
         let age = Timestamp::now().duration_since(since);
         let age = Duration::try_from(age).unwrap_or_default();
-        let slot = &mut self.machine.slots[index];
-        if let Some((started, ready)) = standing_in_api(&self.pod, slot, since) {
-            slot.started |= started;
-            slot.ready |= ready;
-        }
+        let slot = &self.machine.slots[index];
         let standing = Standing {
             started: slot.started,
             ready: slot.ready,
             since: now.checked_sub(age).unwrap_or(now),
         };
-        // A container that has run for a while has had its hook.
+        // A container that runs already has had its hook.
         let hook = post_start(&container)
             .ok()
             .flatten()
-            .filter(|_| age < Duration::from_secs(1));
+            .filter(|_| !is_adopted);
         let target = self.target(index);
         let probing = async move |findings: mpsc::Sender<Finding>| {
             if let Some(hook) = hook
@@ -235,14 +230,4 @@ impl Actor {
             self.context.events.warning(about, "BackOff", text);
         }
     }
-}
-
-/// What the API holds of a container that was already running: a new node does not make it unready.
-fn standing_in_api(pod: &Pod, slot: &Slot, since: Timestamp) -> Option<(bool, bool)> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let found = statuses.iter().find(|status| status.name == slot.name)?;
-    let running = found.state.as_ref()?.running.as_ref()?;
-    // The API keeps whole seconds.
-    let same = running.started_at.as_ref()?.0.as_second() == since.as_second();
-    same.then_some((found.started == Some(true), found.ready))
 }

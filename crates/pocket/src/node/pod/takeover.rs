@@ -12,12 +12,13 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::actor::{Actor, Preparation};
-use super::machine::{Machine, RestartPolicy, Slot, State};
+use super::machine::{HasProbes, Machine, RestartPolicy, Slot};
 use super::news::News;
 use super::{Assignment, claim, report, watching};
 use crate::node::container::Begin;
 use crate::node::context::Context;
 use crate::node::layout::PodRecord;
+use crate::node::plan::probes::probes;
 use crate::node::plan::references::References;
 use crate::node::plan::{Objects, spec};
 
@@ -108,7 +109,14 @@ impl Actor {
             });
             if let Some(started) = attempt.find_running() {
                 info!(pod = %self.record.name, container = name, "container adopted");
-                self.machine.slots[index].state = State::Starting;
+                let has = probes(&self.container(index)).unwrap_or_default();
+                let has = HasProbes::of(&has);
+                let since = started.started_at;
+                let known = standing_in_api(&self.pod, &name, since);
+                let (passed, ready) = known.unwrap_or((false, false));
+                let passed = passed || !has.startup;
+                let ready = ready || (passed && !has.readiness);
+                self.machine.adopted(index, since, passed, ready);
                 self.spawn_attempt(index, attempt, Begin::Adopt(started));
                 continue;
             }
@@ -194,4 +202,14 @@ fn start_time(pod: &Pod) -> Timestamp {
         .as_ref()
         .and_then(|status| status.start_time.as_ref());
     written.map_or_else(Timestamp::now, |time| time.0)
+}
+
+/// What the API holds of a container that was already running: a new node does not make it unready.
+fn standing_in_api(pod: &Pod, name: &str, since: Timestamp) -> Option<(bool, bool)> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let found = statuses.iter().find(|status| status.name == name)?;
+    let running = found.state.as_ref()?.running.as_ref()?;
+    // The API keeps whole seconds.
+    let same = running.started_at.as_ref()?.0.as_second() == since.as_second();
+    same.then_some((found.started == Some(true), found.ready))
 }
