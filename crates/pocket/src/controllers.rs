@@ -3,6 +3,7 @@
 //! Each watches through the API and acts through the API, as those of kube-controller-manager do, and is
 //! idle when nothing changes. They know nothing of how pocket stores objects or runs Pods.
 
+mod definitions;
 mod endpoints;
 mod events;
 mod garbage;
@@ -29,7 +30,8 @@ pub struct Config {
 
 /// Runs all controllers until `shutdown`.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
-    let controllers: [BoxFuture<'static, ()>; 6] = [
+    let controllers: [BoxFuture<'static, ()>; 7] = [
+        Box::pin(definitions::run(client.clone(), shutdown.clone())),
         Box::pin(endpoints::run(client.clone(), shutdown.clone())),
         Box::pin(events::run(client.clone(), shutdown.clone())),
         Box::pin(garbage::run(client.clone(), shutdown.clone())),

@@ -42,6 +42,7 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
     let certified = request.extensions().get::<Identity>().cloned();
     let identity = certified.or_else(|| token::bearer(server, request.headers()));
     let identity = identity.ok_or_else(Failure::unauthorized)?;
+    let identity = impersonate(identity, request.headers())?;
     if let Some(response) = discovery::answer(server, &request) {
         return only_reading(request.method()).and(response);
     }
@@ -68,6 +69,34 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
     );
     call.authorize()?;
     dispatch(&call, request).await
+}
+
+/// Those who may do everything may act as somebody else.
+fn impersonate(identity: Identity, headers: &HeaderMap) -> Result<Identity, Failure> {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let Some(user) = headers.get("impersonate-user").map(text) else {
+        return Ok(identity);
+    };
+    if !identity.is_master() {
+        let detail = format!(
+            "User \"{}\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope",
+            identity.user
+        );
+        return Err(Failure::forbidden("users", "", &user, &detail));
+    }
+    let groups: Vec<String> = headers
+        .get_all("impersonate-group")
+        .iter()
+        .map(text)
+        .collect();
+    let account = user
+        .strip_prefix("system:serviceaccount:")
+        .and_then(|rest| rest.split_once(':'));
+    if let (Some((namespace, name)), true) = (account, groups.is_empty()) {
+        return Ok(Identity::service_account(namespace, name));
+    }
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    Ok(Identity::new(&user, &groups))
 }
 
 fn only_reading(method: &Method) -> Result<(), Failure> {

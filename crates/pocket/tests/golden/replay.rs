@@ -10,7 +10,7 @@ use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 
-use super::compare::{Extent, Names};
+use super::compare::{Extent, FURNITURE, Names};
 
 const RECORDING: &str = include_str!("../data/apiserver-1.36.jsonl");
 
@@ -223,14 +223,27 @@ impl Replay {
                 return;
             }
         };
-        let recorded = &exchange.response["events"];
-        let difference =
-            self.names
-                .difference(Extent::Whole, "events", recorded, &Value::from(ours));
+        let recorded = in_order(exchange.response["events"].as_array().unwrap().clone());
+        let difference = self
+            .names
+            .difference(Extent::Whole, "events", &recorded, &in_order(ours));
         if let Some(difference) = difference {
             self.found.insert(exchange.step.clone(), difference);
         }
     }
+}
+
+/// Events with the furniture of the namespace in the order of names.
+fn in_order(mut events: Vec<Value>) -> Value {
+    let name = |event: &Value| event["object"]["metadata"]["name"].to_string();
+    let furniture = |event: &Value| {
+        FURNITURE
+            .iter()
+            .any(|one| name(event) == format!("{one:?}"))
+    };
+    let count = events.iter().take_while(|event| furniture(event)).count();
+    events[..count].sort_by_key(name);
+    Value::from(events)
 }
 
 struct Watch {

@@ -128,6 +128,30 @@ async fn a_service_account_may_do_what_its_roles_say() {
     pocket.stop().await;
 }
 
+#[tokio::test]
+async fn only_masters_may_act_as_somebody_else() {
+    let pocket = Pocket::start().await;
+    let ask = async |client: &Client| {
+        let request = http::Request::get("/api/v1/pods").header("Impersonate-User", "somebody");
+        let request = request.body(Body::empty()).unwrap();
+        let response = client.send(request).await.unwrap();
+        let text = response.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice::<Value>(&text).unwrap()["message"].to_string()
+    };
+    let says = ask(&pocket.https().await).await;
+    assert!(
+        says.contains(r#"User \"somebody\" cannot list resource \"pods\""#),
+        "{says}"
+    );
+    let account = howdah_pocket::Identity::service_account("default", "default");
+    let says = ask(&pocket.running.server().client(account)).await;
+    assert!(
+        says.contains(r#"cannot impersonate resource \"users\""#),
+        "{says}"
+    );
+    pocket.stop().await;
+}
+
 /// A Pod at an address of our own, which the test serves.
 async fn pod_at(client: &Client, address: &str) {
     let pods: Api<Pod> = Api::default_namespaced(client.clone());

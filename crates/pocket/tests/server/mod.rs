@@ -1,12 +1,18 @@
 //! A pocket in a temporary folder, and the tests that drive it.
 
 mod access;
+mod controllers;
 mod objects;
+
+use std::time::Duration;
 
 use camino::Utf8Path;
 use howdah_pocket::{Config, Running};
-use kube::Client;
+use howdah_testkit::wait_until;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running pocket that is gone with its folder.
 pub(crate) struct Pocket {
@@ -37,4 +43,30 @@ impl Pocket {
     pub(crate) async fn stop(self) {
         self.running.shutdown().await;
     }
+}
+
+/// Waits until an object is there in the state that the check wants.
+pub(crate) async fn becomes<K>(api: &Api<K>, name: &str, check: impl Fn(&K) -> bool) -> K
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let found = wait_until(PATIENCE, name, async || match api.get_opt(name).await {
+        Ok(Some(object)) if check(&object) => Ok(object),
+        Ok(found) => Err(format!("{found:?}")),
+        Err(error) => Err(error.to_string()),
+    });
+    found.await.unwrap()
+}
+
+/// Waits until an object is gone.
+pub(crate) async fn gone<K>(api: &Api<K>, name: &str)
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let gone = wait_until(PATIENCE, name, async || match api.get_opt(name).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err("still there".to_owned()),
+        Err(error) => Err(error.to_string()),
+    });
+    gone.await.unwrap();
 }

@@ -176,6 +176,11 @@ async fn custom_kinds_are_served_as_soon_as_they_are_defined() {
         error.contains("spec.size in body should be less than or equal to 9"),
         "{error}"
     );
+    crds.delete("widgets.example.org", &DeleteParams::default())
+        .await
+        .unwrap();
+    super::gone(&crds, "widgets.example.org").await;
+    assert!(widgets.get("w").await.is_err());
     pocket.stop().await;
 }
 
