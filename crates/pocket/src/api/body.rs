@@ -1,8 +1,10 @@
 //! Request bodies: reading, limits, JSON and YAML, and whether the object is of the right kind.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
@@ -12,17 +14,28 @@ use super::status::Failure;
 
 /// The largest body taken: what etcd admits on a real server.
 pub(crate) const LIMIT: usize = 3 << 20;
+/// A body has to be complete after this.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Deeper objects are refused, so that whatever is stored can be parsed again.
 const DEPTH: usize = 96;
 
 /// Reads a whole body.
 pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
-    match Limited::new(body, LIMIT).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+    match whole.await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
             Err(Failure::too_large(LIMIT))
         }
-        Err(_) => Err(Failure::bad_request("the request body could not be read")),
+        Ok(Err(_)) => Err(Failure::bad_request("the request body could not be read")),
+        Err(_) => {
+            let message = "the request body did not arrive in time";
+            Err(Failure::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "Timeout",
+                message,
+            ))
+        }
     }
 }
 

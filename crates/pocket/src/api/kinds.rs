@@ -84,7 +84,9 @@ pub(crate) fn name_rule(resource: &Resource) -> names::Rule {
 }
 
 /// Allocates Service addresses; the only admission that needs to know other objects.
-pub(crate) use service::{Addresses, needs_address, set_address};
+pub(crate) use service::{
+    Addresses, keep_ports, needs_address, needs_ports, set_address, set_ports,
+};
 
 /// Strategic merge is for built-in kinds only.
 pub(crate) fn strategic_merge(

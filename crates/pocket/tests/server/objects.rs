@@ -130,6 +130,18 @@ async fn defaults_are_those_of_a_real_server() {
         addresses.push(made.spec.unwrap().cluster_ip.unwrap());
     }
     assert_ne!(addresses[0], addresses[1]);
+    let mut node_ports = Vec::new();
+    for name in ["three", "four"] {
+        let service = json!({"metadata": {"name": name},
+            "spec": {"type": "LoadBalancer", "ports": [{"port": 5432}]}});
+        let service = serde_json::from_value(service).unwrap();
+        let made: Service = services
+            .create(&PostParams::default(), &service)
+            .await
+            .unwrap();
+        node_ports.push(made.spec.unwrap().ports.unwrap()[0].node_port.unwrap());
+    }
+    assert_ne!(node_ports[0], node_ports[1]);
     let secrets: Api<Secret> = Api::default_namespaced(client);
     let secret = json!({"metadata": {"name": "s"}, "stringData": {"p": "hello"}});
     let secret = serde_json::from_value(secret).unwrap();

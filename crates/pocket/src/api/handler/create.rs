@@ -168,31 +168,38 @@ pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure
     Ok(())
 }
 
-/// Gives a Service an address of the cluster's block.
+/// Gives a Service an address of the cluster's block, and node ports where its type has them.
 pub(super) fn assign_address(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
-    if !kinds::needs_address(value) {
+    let (needs_address, needs_ports) = (kinds::needs_address(value), kinds::needs_ports(value));
+    if !needs_address && !needs_ports {
         kinds::set_address(value, None);
         return Ok(());
     }
-    let services = call.store().list("services", None);
-    let taken: BTreeSet<Ipv4Addr> = services
+    let stored = call.store().list("services", None);
+    let services: Vec<Value> = stored
         .items
         .iter()
-        .filter_map(|(_, stored)| parse(stored).ok())
-        .filter_map(|service| {
-            object::text(&service.object, &["spec", "clusterIP"])
-                .parse()
-                .ok()
-        })
+        .filter_map(|(_, stored)| Some(parse(stored).ok()?.object))
         .collect();
-    let free = call
-        .server
-        .inner
-        .config
-        .addresses
-        .pick(&taken, rand::random());
-    let full = || Failure::internal("no Service address is free");
-    kinds::set_address(value, Some(free.ok_or_else(full)?));
+    let full = |what: &str| Failure::internal(format!("no Service {what} is free"));
+    if needs_ports {
+        kinds::set_ports(value, &services).ok_or_else(|| full("node port"))?;
+    }
+    let mut address = None;
+    if needs_address {
+        let addresses = services.iter();
+        let taken: BTreeSet<Ipv4Addr> = addresses
+            .filter_map(|one| object::text(one, &["spec", "clusterIP"]).parse().ok())
+            .collect();
+        let free = call
+            .server
+            .inner
+            .config
+            .addresses
+            .pick(&taken, rand::random());
+        address = Some(free.ok_or_else(|| full("address"))?);
+    }
+    kinds::set_address(value, address);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::call::{Call, Current, parse};
 use super::{create, present, write};
 use crate::api::status::Failure;
-use crate::api::{body, crd, object};
+use crate::api::{body, crd, kinds, object};
 use crate::store::Write;
 
 /// Other writers can come in between this often before an update gives up.
@@ -120,6 +120,7 @@ fn keep_address(call: &Call<'_>, current: &Current, value: &mut Value) -> Result
     if unset && !before.is_empty() && spec.get("type").is_some_and(|kind| kind != "ExternalName") {
         spec.insert("clusterIP".into(), before.into());
     }
+    kinds::keep_ports(value, &current.object);
     create::assign_address(call, value)
 }
 

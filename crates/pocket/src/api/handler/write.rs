@@ -238,7 +238,7 @@ fn keep_identity(call: &Call<'_>, old: &Value, value: &mut Value) -> Result<(), 
             call.resource.key,
             object::meta(old, "name")
         );
-        return Err(failure);
+        return Err(failure.finally());
     }
     for field in [
         "uid",

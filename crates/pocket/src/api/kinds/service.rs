@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +17,12 @@ pub(super) fn default(service: &mut Value) {
     let external = spec["type"] == "ExternalName";
     if !external {
         default_to(spec, "internalTrafficPolicy", "Cluster");
+    }
+    if ["NodePort", "LoadBalancer"]
+        .iter()
+        .any(|kind| spec["type"] == *kind)
+    {
+        default_to(spec, "externalTrafficPolicy", "Cluster");
     }
     for port in spec
         .get_mut("ports")
@@ -54,6 +61,65 @@ impl Addresses {
 pub(crate) fn needs_address(service: &Value) -> bool {
     let spec = &service["spec"];
     spec["type"] != "ExternalName" && object::text(spec, &["clusterIP"]).is_empty()
+}
+
+/// The range that node ports come from.
+const NODE_PORTS: RangeInclusive<u64> = 30_000..=32_767;
+
+fn has_node_ports(service: &Value) -> bool {
+    let kind = &service["spec"]["type"];
+    *kind == "NodePort" || *kind == "LoadBalancer"
+}
+
+/// Whether a Service is to get node ports that it has not got.
+pub(crate) fn needs_ports(service: &Value) -> bool {
+    let mut ports = object::list(service, &["spec", "ports"]).iter();
+    has_node_ports(service) && ports.any(|port| port["nodePort"].as_u64().unwrap_or(0) == 0)
+}
+
+/// Keeps the node ports of ports that an update does not mention them for.
+pub(crate) fn keep_ports(service: &mut Value, old: &Value) {
+    if !has_node_ports(service) {
+        return;
+    }
+    let before = object::list(old, &["spec", "ports"]);
+    for port in service["spec"]["ports"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        let same =
+            |one: &&Value| one["port"] == port["port"] && one["protocol"] == port["protocol"];
+        if port["nodePort"].as_u64().unwrap_or(0) == 0
+            && let Some(number) = before
+                .iter()
+                .find(same)
+                .and_then(|one| one["nodePort"].as_u64())
+        {
+            object::members(port).insert("nodePort".into(), number.into());
+        }
+    }
+}
+
+/// Gives every port of a Service a node port that no other one has; `None` when none is left.
+pub(crate) fn set_ports(service: &mut Value, others: &[Value]) -> Option<()> {
+    let all = others.iter().chain(std::iter::once(&*service));
+    let ports = all.flat_map(|one| object::list(one, &["spec", "ports"]));
+    let mut taken: BTreeSet<u64> = ports.filter_map(|port| port["nodePort"].as_u64()).collect();
+    for port in service["spec"]["ports"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        if port["nodePort"].as_u64().unwrap_or(0) == 0 {
+            let free = NODE_PORTS
+                .into_iter()
+                .find(|number| !taken.contains(number))?;
+            taken.insert(free);
+            object::members(port).insert("nodePort".into(), free.into());
+        }
+    }
+    Some(())
 }
 
 /// Completes the address fields of a Service: a free one, the one asked for, or none.
