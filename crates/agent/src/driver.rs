@@ -134,7 +134,11 @@ impl Driver {
             Some(Action::StopPostgres { .. })
         );
         if !stopping {
-            warn!(pid, %status, "postgres ended by itself");
+            if status.success() {
+                info!(pid, "postgres was shut down");
+            } else {
+                warn!(pid, %status, "postgres died");
+            }
             self.deaths.note(Instant::now());
             self.member.show(|view| {
                 if view.phase != Phase::StartFailed {

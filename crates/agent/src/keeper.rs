@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_postgres::{ConfigurationError, FileError, Reload, Session, SqlError};
+use howdah_postgres::{ConfigurationError, PendingRestart, Reload, Session, SqlError};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_millis(200);
 /// How often Postgres is asked for its status when all is well.
 const STATUS: Duration = Duration::from_secs(3);
 /// How often things are checked that change only by somebody's hand.
-const AUDIT: Duration = Duration::from_secs(30);
+const AUDIT: Duration = Duration::from_secs(10);
 
 /// Why a pass was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +34,6 @@ enum Error {
     Sql(#[source] SqlError),
     #[error("configure postgres")]
     Configure(#[source] ConfigurationError),
-    #[error("tidy the volume")]
-    Tidy(#[source] FileError),
     #[error(transparent)]
     Route(route::Error),
 }
@@ -265,11 +263,7 @@ impl Care {
         self.member.view.send_if_modified(|view| {
             let changed = view.pending != pending;
             if changed {
-                let names: Vec<_> = pending.iter().map(|one| one.name.as_str()).collect();
-                info!(
-                    parameters = names.join(","),
-                    "parameters that wait for a restart"
-                );
+                tell_pending(&pending);
                 view.pending = pending;
             }
             changed
@@ -282,6 +276,18 @@ impl Care {
             view.silent_since.get_or_insert_with(Instant::now);
         });
     }
+}
+
+fn tell_pending(pending: &[PendingRestart]) {
+    if pending.is_empty() {
+        info!("no parameter waits for a restart any longer");
+        return;
+    }
+    let names: Vec<_> = pending.iter().map(|one| one.name.as_str()).collect();
+    info!(
+        parameters = names.join(","),
+        "parameters wait for a restart"
+    );
 }
 
 /// For what is worth a line but not a failed pass.

@@ -86,7 +86,7 @@ async fn try_write(
     let parameters = PostParams::default();
     let now = MicroTime(jiff::Timestamp::now());
     let Some(expected) = expected else {
-        let mut lease = new_lease(member)?;
+        let mut lease = new_lease(member).await?;
         record::write(&mut lease, record, now);
         let created = leases.create(&parameters, &lease);
         return call("create the Lease", created).await.map_err(Error::Api);
@@ -117,8 +117,8 @@ async fn read(member: &Member) -> Result<RecordView, Error> {
 }
 
 /// The record belongs to the cluster's owner, as the Pod does, so that it ends with the cluster.
-fn new_lease(member: &Member) -> Result<Lease, Error> {
-    let own = member.own_pod().ok_or(Error::NoPod)?;
+async fn new_lease(member: &Member) -> Result<Lease, Error> {
+    let own = member.await_own_pod().await.ok_or(Error::NoPod)?;
     Ok(Lease {
         metadata: ObjectMeta {
             name: Some(member.cluster.name.to_string()),

@@ -1,5 +1,6 @@
 //! What the agent's tasks share.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use crate::mounted::Mounted;
 use crate::peers::{Peer, Peers};
 use crate::view::{Role, View};
 
-/// How long an action waits for the address of another member.
-const ADDRESS: Duration = Duration::from_secs(5);
+/// How long an action waits for something that the API is about to tell.
+const API: Duration = Duration::from_secs(5);
 
 /// What the driver is told.
 #[derive(Debug)]
@@ -167,6 +168,14 @@ impl Member {
         (own.uid == self.config.pod_uid).then(|| own.clone())
     }
 
+    /// The same, waited for a little: right after the start nothing came from the API yet.
+    pub(crate) async fn await_own_pod(&self) -> Option<Peer> {
+        let (name, uid) = (&self.config.instance, &self.config.pod_uid);
+        self.await_peers(|peers| peers.get(name).is_some_and(|peer| peer.uid == *uid))
+            .await;
+        self.own_pod()
+    }
+
     /// The address of a member at the moment.
     pub(crate) fn address(&self, member: &InstanceName) -> Option<IpAddr> {
         self.peers.borrow().as_ref()?.get(member)?.address
@@ -174,17 +183,17 @@ impl Member {
 
     /// The address of a member, waited for a little.
     pub(crate) async fn await_address(&self, member: &InstanceName) -> Result<IpAddr, NoAddress> {
-        let mut peers = self.peers.subscribe();
-        let known = tokio::time::timeout(
-            ADDRESS,
-            peers.wait_for(|peers| {
-                let peer = peers.as_ref().and_then(|peers| peers.get(member));
-                peer.is_some_and(|peer| peer.address.is_some())
-            }),
-        );
-        let _ = known.await;
+        self.await_peers(|peers| peers.get(member).is_some_and(|peer| peer.address.is_some()))
+            .await;
         self.address(member)
             .ok_or_else(|| NoAddress(member.clone()))
+    }
+
+    async fn await_peers(&self, meets: impl Fn(&BTreeMap<InstanceName, Peer>) -> bool) {
+        let mut peers = self.peers.subscribe();
+        let known = peers.wait_for(|peers| peers.as_ref().is_some_and(&meets));
+        // Whether time was up shows in what the caller finds.
+        let _ = tokio::time::timeout(API, known).await;
     }
 
     /// The configuration that the mounted files ask for, with the upstream at that address.

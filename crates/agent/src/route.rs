@@ -27,7 +27,7 @@ pub(crate) enum Error {
 /// Makes the primary Service lead here; tells whether something had to be written. The route of a
 /// newer epoch is never overwritten: the write replaces exactly what was read.
 pub(crate) async fn ensure(member: &Member, epoch: Epoch) -> Result<bool, Error> {
-    let own = member.own_pod().ok_or(Error::NoPod)?;
+    let own = member.await_own_pod().await.ok_or(Error::NoPod)?;
     let name = member.cluster.name.as_str();
     let slices = &member.cluster.slices;
     let wanted = slice(member, &own, epoch);

@@ -1,6 +1,7 @@
 //! SGCluster: one pass and its steps.
 
 mod apply;
+mod catalogue;
 mod credentials;
 mod dereference;
 mod ensure;
@@ -8,6 +9,7 @@ mod error;
 mod instances;
 mod orphans;
 mod reconcile;
+mod record;
 mod retry;
 mod status;
 

@@ -3,9 +3,4 @@
 //! `actor` stands in for the instances: it makes Pods ready, holds the control record, and lets
 //! Pods end that are deleted. Everything else is real.
 
-mod actor;
-mod credentials;
-mod lifecycle;
-mod references;
-mod rest;
-mod world;
+mod suite;

@@ -7,6 +7,7 @@ use crate::files;
 use crate::instance::Instance;
 use crate::layout::Layout;
 use crate::programs;
+use crate::quote;
 use crate::session;
 use crate::staging::{self, Kind, Staging};
 
@@ -70,7 +71,12 @@ impl Instance {
         session.ensure_slot(&slot).await.map_err(Error::Slot)?;
         drop(session);
         self.write_passfile(upstream).await.map_err(Error::File)?;
-        let conninfo = upstream.conninfo("pg_basebackup", self.layout());
+        // A copy writes more than a disk may take at once; the server's few seconds are for standbys.
+        let conninfo = format!(
+            "{} options={}",
+            upstream.conninfo("pg_basebackup", self.layout()),
+            quote::conninfo("-c wal_sender_timeout=60s"),
+        );
         let mut command = self.programs().command("pg_basebackup");
         command
             .arg("--pgdata")

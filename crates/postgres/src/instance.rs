@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 
+use camino::Utf8PathBuf;
 use howdah_types::InstanceName;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -16,6 +17,9 @@ use crate::staging::{self, Kind};
 
 /// The port of Postgres inside a Pod.
 pub(crate) const PORT: u16 = 5432;
+
+/// The longest path of a Unix socket, in bytes.
+const SOCKET_PATH_MAX: usize = 107;
 
 /// Who an instance is.
 #[derive(Debug, Clone)]
@@ -37,6 +41,9 @@ pub enum OpenError {
     /// Peer authentication needs a name.
     #[error("user {0} has no name on this machine")]
     Nameless(Uid),
+    /// The kernel limits the path of a Unix socket to 107 bytes (unix(7)).
+    #[error("the path of the folder {0} is too long for a Unix socket")]
+    SocketPath(Utf8PathBuf),
     /// Another agent holds the volume.
     #[error("the volume is in use by another agent")]
     InUse,
@@ -76,6 +83,10 @@ impl Instance {
             .flatten()
             .ok_or(OpenError::Nameless(user))?
             .name;
+        let sockets = layout.sockets();
+        if sockets.join(format!(".s.PGSQL.{PORT}")).as_str().len() > SOCKET_PATH_MAX {
+            return Err(OpenError::SocketPath(sockets));
+        }
         Ok(Self {
             layout,
             programs,

@@ -24,12 +24,16 @@ pub(super) struct Duties {
 impl Care {
     /// True if nothing is left to do.
     pub(super) async fn keep_primary(&mut self, audit: bool) -> Result<bool, Error> {
-        self.keep_roles().await?;
+        // Before that, the roles are set up by the action that routes clients here.
+        let routed = self.member.view.borrow().routed;
+        if routed {
+            self.keep_roles().await?;
+        }
         self.keep_slots(audit).await?;
-        if audit {
+        if audit && routed {
             self.keep_route().await?;
         }
-        Ok(self.member.view.borrow().routed)
+        Ok(routed)
     }
 
     async fn keep_roles(&mut self) -> Result<(), Error> {
@@ -94,7 +98,7 @@ impl Care {
     /// Somebody may have deleted or changed the route.
     async fn keep_route(&mut self) -> Result<(), Error> {
         let epoch = *self.member.routed_epoch.lock();
-        let Some(epoch) = epoch.filter(|_| self.member.view.borrow().routed) else {
+        let Some(epoch) = epoch else {
             return Ok(());
         };
         if route::ensure(&self.member, epoch)

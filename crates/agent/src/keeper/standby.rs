@@ -1,5 +1,6 @@
 //! What a standby needs: a primary that still has its WAL, and parameters that suffice for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_ha::{DataView, Event};
@@ -9,7 +10,7 @@ use tracing::{info, warn};
 
 use super::{Care, Error, shrug};
 use crate::chain::Chain;
-use crate::member::{Input, Running};
+use crate::member::{Input, Member, Running};
 use crate::view::Contact;
 
 /// How long a standby may be without a stream before the primary is asked why.
@@ -66,11 +67,8 @@ impl Care {
             return Ok(!self.standby.unsettled(&self.running));
         }
         if !self.standby.tidied {
-            let discarded = self.member.instance.discard_replaced().await;
-            if discarded.map_err(Error::Tidy)? {
-                info!("removed the data directory that was replaced");
-            }
             self.standby.tidied = true;
+            tokio::spawn(tidy(Arc::clone(&self.member)));
         }
         Ok(true)
     }
@@ -145,5 +143,14 @@ impl Care {
             Err(error) => shrug(&error, "ask the primary for its oldest WAL"),
         }
         Contact::Reachable
+    }
+}
+
+/// Removes the copy that this one replaced, which may take long.
+async fn tidy(member: Arc<Member>) {
+    match member.instance.discard_replaced().await {
+        Ok(true) => info!("removed the data directory that was replaced"),
+        Ok(false) => {}
+        Err(error) => warn!(error = %Chain(&error), "replaced data directory not removed"),
     }
 }

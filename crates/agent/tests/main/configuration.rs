@@ -54,6 +54,31 @@ async fn parameters_are_reloaded_or_reported_as_pending() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_keeps_up_with_a_primary_that_was_restarted_with_larger_values() -> Result<()> {
+    let world = World::new().await?;
+    let mut first = Instance::new(&world, 0)?;
+    first.start(&world, true).await?;
+    first.wait_ok("/readiness").await?;
+    let mut second = Instance::new(&world, 1)?;
+    second.start(&world, false).await?;
+    second.wait_ok("/readiness").await?;
+    for instance in [&first, &second] {
+        instance.set_parameters("max_connections = '60'\n")?;
+    }
+    first.stop().await?;
+    first.start(&world, false).await?;
+    first.wait_ok("/readiness").await?;
+    first.value("CREATE TABLE t AS SELECT 1 AS n").await?;
+    second.wait_value("SELECT n FROM t", "1").await?;
+    assert_eq!(second.value("SHOW max_connections").await?, "60");
+    for instance in [&mut first, &mut second] {
+        instance.stop().await?;
+    }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_passwords_take_the_place_of_old_ones() -> Result<()> {
     let world = World::new().await?;
     let mut first = Instance::new(&world, 0)?;

@@ -48,6 +48,31 @@ async fn a_killed_postmaster_is_started_again_even_without_the_api() -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_was_killed_takes_over_from_itself() -> Result<()> {
+    let world = World::new().await?;
+    let mut first = Instance::new(&world, 0)?;
+    first.start(&world, true).await?;
+    first.wait_ok("/readiness").await?;
+    first.value("CREATE TABLE t AS SELECT 1 AS n").await?;
+    let before = first.postmaster()?;
+    first.crash(&world).await?;
+    first.wait_ok("/readiness").await?;
+    ensure!(
+        first.postmaster()? != before,
+        "the left-over postmaster was kept"
+    );
+    assert_eq!(first.value("SELECT n FROM t").await?, "1");
+    assert_eq!(
+        world.recorded("howdah.io/epoch").await?,
+        "2",
+        "another boot is another holder"
+    );
+    first.stop().await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_that_fell_behind_is_cloned_anew() -> Result<()> {
     let world = World::new().await?;
     let mut first = Instance::new(&world, 0)?;
@@ -60,6 +85,8 @@ async fn a_standby_that_fell_behind_is_cloned_anew() -> Result<()> {
     second.wait_ok("/readiness").await?;
 
     second.stop().await?;
+    // As long as there is a Pod, its slot is kept.
+    world.delete_pod("simple-1").await?;
     eventually("the slot gone", async || {
         first
             .value("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
@@ -70,7 +97,8 @@ async fn a_standby_that_fell_behind_is_cloned_anew() -> Result<()> {
                 .await?;
             first.value("CHECKPOINT").await?;
         }
-        let needed = "SELECT count(*) FROM pg_ls_waldir() WHERE name <= '000000010000000000000004'";
+        let needed = "SELECT count(*) FROM pg_ls_waldir() \
+             WHERE name ~ '^.{24}$' AND name <= '000000010000000000000004'";
         expect(first.value(needed).await?, "0".to_owned())
     })
     .await?;

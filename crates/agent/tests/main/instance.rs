@@ -89,11 +89,26 @@ impl Instance {
 
     /// Makes the Pod and starts the agent, at a new address if there was a Pod before.
     pub(crate) async fn start(&mut self, world: &World, may_bootstrap: bool) -> Result<()> {
-        ensure!(self.agent.is_none(), "{} runs", self.name);
         if world.pods().get_opt(&self.name).await?.is_some() {
             world.delete_pod(&self.name).await?;
             self.address = free_loopback_address()?;
         }
+        let uid = world.make_pod(&self.name, &self.ip().to_string()).await?;
+        self.start_agent(world, uid, may_bootstrap).await
+    }
+
+    /// Ends the agent as SIGKILL does, with its Postgres going on, and starts it in the same Pod.
+    pub(crate) async fn crash(&mut self, world: &World) -> Result<()> {
+        let agent = self.agent.take().context("no agent runs")?;
+        agent.task.abort();
+        let _ = agent.task.await;
+        let pod = world.pods().get(&self.name).await?;
+        let uid = pod.metadata.uid.context("a stored Pod has a UID")?;
+        self.start_agent(world, uid, false).await
+    }
+
+    async fn start_agent(&mut self, world: &World, uid: String, may_bootstrap: bool) -> Result<()> {
+        ensure!(self.agent.is_none(), "{} runs", self.name);
         let ip = self.ip().to_string();
         let found = components()?.postgres(18)?;
         let programs = Programs::in_folder(&found.bin, found.env).await?;
@@ -105,7 +120,7 @@ impl Instance {
             may_bootstrap: may_bootstrap.to_string(),
             pod_name: self.name.clone(),
             pod_namespace: "default".to_owned(),
-            pod_uid: world.make_pod(&self.name, &ip).await?,
+            pod_uid: uid,
             pod_ip: ip,
         };
         let (stop, stopped) = oneshot::channel();

@@ -53,6 +53,11 @@ fn give_up_root() -> Result<()> {
 
 impl World {
     pub(crate) async fn new() -> Result<Self> {
+        // For the reader of a failed test.
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+            .with_writer(std::io::stderr)
+            .try_init();
         let components = components()?.folder();
         let folder = TempWorld::new()?;
         let config = howdah_pocket::Config {

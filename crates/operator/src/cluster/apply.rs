@@ -33,7 +33,7 @@ pub(super) struct Applied {
     pub(super) pods: Vec<Pod>,
     /// Pods as they would be created now.
     pub(super) planned: Vec<Pod>,
-    /// Whether something that existed was changed.
+    /// Whether something that existed was changed, the Pods' metadata aside.
     pub(super) updated: bool,
 }
 
@@ -48,8 +48,7 @@ pub(super) async fn apply(
     writer.generated(&objects).await?;
     let mut updated = writer.shared(&objects).await?;
     updated |= writer.claims(&objects.claims, selection).await?;
-    let (pods, changed) = writer.pods(&objects.pods, selection).await?;
-    updated |= changed;
+    let pods = writer.pods(&objects.pods, selection).await?;
     writer.delete_pods(selection).await?;
     orphans::remove(context, found, &objects).await?;
     Ok(Applied {
@@ -138,26 +137,20 @@ impl Writer<'_> {
     }
 
     /// Creates the Pods whose turn it is and keeps the metadata of the others up to date.
-    async fn pods(
-        &self,
-        planned: &[Pod],
-        selection: &Selection,
-    ) -> Result<(Vec<Pod>, bool), Error> {
+    async fn pods(&self, planned: &[Pod], selection: &Selection) -> Result<Vec<Pod>, Error> {
         let mut pods = self.found.owned.pods.clone();
-        let mut updated = false;
         for (instance, planned) in selection.desired.iter().zip(planned) {
             let name = instance.to_string();
             if let Some(stored) = pods.iter_mut().find(|pod| pod.name_any() == name) {
                 if let Some(patch) = metadata_patch(stored, planned) {
                     *stored = patched(self.context, &self.found.namespace, &name, patch).await?;
-                    updated = true;
                 }
             } else if selection.create.contains(instance) && !self.claim_goes_away(instance) {
                 info!(instance = %instance, "creating instance");
                 pods.push(created(self.context, &self.found.namespace, planned).await?);
             }
         }
-        Ok((pods, updated))
+        Ok(pods)
     }
 
     /// A Pod on a volume that is being deleted would only lose its data.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use howdah_api::{SGCluster, conditions, labels};
-use howdah_plan::metadata::{identity, selector_text};
+use howdah_plan::metadata::{identity, pod_identity, selector_text};
 use howdah_plan::references::{
     References, wanted_pooling_config, wanted_postgres_config, wanted_profile, wanted_secret_keys,
 };
@@ -23,11 +23,9 @@ use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde::de::DeserializeOwned;
 
-use super::Error;
+use super::record::Record;
+use super::{Error, catalogue};
 use crate::context::{Context, OPERATOR_VERSION};
-
-/// Key of the catalogue in its ConfigMap.
-const CATALOGUE_KEY: &str = "catalogue.yaml";
 
 /// What was found.
 pub(super) struct Found {
@@ -49,13 +47,6 @@ pub(super) struct Owned {
     pub(super) service_accounts: Vec<ServiceAccount>,
     pub(super) roles: Vec<Role>,
     pub(super) role_bindings: Vec<RoleBinding>,
-}
-
-/// What the control record says, if there is one.
-#[derive(Debug, Default)]
-pub(super) struct Record {
-    pub(super) primary: Option<InstanceName>,
-    pub(super) initialised: bool,
 }
 
 impl Found {
@@ -95,12 +86,12 @@ pub(super) async fn dereference(
     let (owned, lease, catalogue) = tokio::try_join!(
         reader.owned(name, &uid),
         reader.get::<Lease>("Lease", name),
-        catalogue(context),
+        catalogue::read(context),
     )?;
     let recorded = recorded_version(&cluster, &owned);
     let references = reader.references(&cluster, &catalogue, recorded).await?;
     Ok(Some(Found {
-        record: record(lease, &uid),
+        record: Record::read(lease, name, &uid),
         namespace: namespace.to_owned(),
         cluster,
         references,
@@ -143,9 +134,11 @@ impl Reader<'_> {
 
     async fn owned(&self, name: &str, uid: &str) -> Result<Owned, Error> {
         let selector = ListParams::default().labels(&selector_text(&identity(name, uid)));
+        // Pods of jobs belong to the cluster too, but are no instances.
+        let instances = ListParams::default().labels(&selector_text(&pod_identity(name, uid)));
         let (pods, claims, services, config_maps, secrets, service_accounts, roles, role_bindings) =
             tokio::try_join!(
-                self.list(&selector),
+                self.list(&instances),
                 self.list(&selector),
                 self.list(&selector),
                 self.list(&selector),
@@ -220,48 +213,6 @@ impl Reader<'_> {
             }
         }
         Ok(values)
-    }
-}
-
-/// The catalogue, or what is wrong with it.
-async fn catalogue(context: &Context) -> Result<Result<Catalogue, Vec<Invalid>>, Error> {
-    let (namespace, name) = (&context.config.namespace, &context.config.catalogue);
-    let what = format!("ConfigMap {name}");
-    let api = context.api::<ConfigMap>(namespace);
-    let found = api.get_opt(name).await.map_err(Error::read(&what))?;
-    let wrong = |why: String| {
-        let message = format!("{what} in namespace \"{namespace}\" {why}");
-        vec![Invalid::config(format!("ConfigMap/{name}"), message)]
-    };
-    let text = found.and_then(|map| map.data?.remove(CATALOGUE_KEY));
-    Ok(match text {
-        None => Err(wrong(format!(
-            "has no {CATALOGUE_KEY}, so nothing can be run"
-        ))),
-        Some(text) => {
-            serde_saphyr::from_str(&text).map_err(|error| wrong(format!("cannot be read: {error}")))
-        }
-    })
-}
-
-/// A record of an earlier cluster of the same name says nothing about this one.
-fn record(lease: Option<Lease>, uid: &str) -> Record {
-    let Some(lease) = lease else {
-        return Record::default();
-    };
-    let of_another = lease
-        .labels()
-        .get(labels::CLUSTER_UID)
-        .is_some_and(|other| other != uid);
-    if of_another {
-        return Record::default();
-    }
-    let annotations = lease.annotations();
-    Record {
-        primary: annotations
-            .get(labels::PRIMARY)
-            .and_then(|name| name.parse().ok()),
-        initialised: annotations.contains_key(labels::SYSTEM_IDENTIFIER),
     }
 }
 

@@ -9,7 +9,14 @@ use super::dereference::Found;
 
 /// Chooses which Pods to create and delete now.
 pub(super) fn select(found: &Found, valid: &ValidatedCluster) -> Selection {
-    let observed: Vec<_> = found.owned.pods.iter().filter_map(observe).collect();
+    // A Pod of another name is none of ours, whatever its labels say.
+    let observed: Vec<_> = found
+        .owned
+        .pods
+        .iter()
+        .filter_map(observe)
+        .filter(|pod| *pod.name.cluster() == valid.name)
+        .collect();
     howdah_plan::instances::select(
         &valid.name,
         valid.instances,

@@ -41,17 +41,6 @@ pub(crate) struct ScalePaths {
     pub(crate) selector: Option<Vec<String>>,
 }
 
-/// A printer column of a CRD.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) format: String,
-    pub(crate) description: String,
-    pub(crate) priority: i64,
-    pub(crate) path: String,
-}
-
 /// Where the rules of a kind come from.
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -62,9 +51,9 @@ pub(crate) enum Body {
 /// The rules of one version of a CRD.
 #[derive(Debug)]
 pub(crate) struct Custom {
-    pub(crate) crd: String,
     pub(crate) schema: Schema,
-    pub(crate) columns: Vec<Column>,
+    /// The `additionalPrinterColumns`.
+    pub(crate) columns: Vec<Value>,
     pub(crate) storage_version: String,
 }
 
@@ -118,6 +107,8 @@ impl Resource {
     /// The hash by which clients tell that storage has changed.
     pub(crate) fn storage_hash(&self) -> String {
         let (group, version) = match &self.body {
+            // The original still stores definitions in the form of their first version.
+            Body::Builtin(_) if self.is(crd::KEY) => (&*self.group, "v1beta1"),
             Body::Builtin(builtin) => (builtin.stored_group(), builtin.version),
             Body::Custom(custom) => (&*self.group, &*custom.storage_version),
         };
@@ -173,27 +164,9 @@ impl Registry {
         self.by_path.get(&path).map(|at| &self.resources[*at])
     }
 
-    /// The kind an owner reference names, in any served version of its group.
-    pub(crate) fn find_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        self.resources
-            .iter()
-            .find(|one| one.group == group && one.kind == kind)
-    }
-
     /// All kinds, built-in ones first.
     pub(crate) fn all(&self) -> &[Arc<Resource>] {
         &self.resources
-    }
-
-    /// One descriptor per storage key, so that each stored object is met once.
-    pub(crate) fn stored(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        let mut seen: Vec<&str> = Vec::new();
-        self.resources.iter().filter(move |one| {
-            let fresh = !seen.contains(&&*one.key) && !one.is_virtual();
-            seen.push(&one.key);
-            fresh
-        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -97,12 +98,15 @@ async fn get(page: &HttpCheck, target: &Target) -> Result<(), String> {
     let request = request
         .body(Empty::<Bytes>::new())
         .map_err(|error| fail(&error))?;
-    let answer = async { sender.send_request(request).await };
-    // The connection makes progress only while it is polled; it ends with this function.
+    let answer = sender.send_request(request);
+    let (mut answer, connection) = (pin!(answer), pin!(connection));
+    // The connection makes progress only while it is polled; it ends with this function. A server that closes at
+    // once ends it in the moment in which the answer is there.
     let response = tokio::select! {
-        response = answer => response.map_err(|error| fail(&error))?,
-        ended = connection => return Err(fail(&format!("connection ended: {ended:?}"))),
+        response = &mut answer => response,
+        _ = connection => answer.await,
     };
+    let response = response.map_err(|error| fail(&error))?;
     let status = response.status().as_u16();
     if (200..400).contains(&status) {
         Ok(())

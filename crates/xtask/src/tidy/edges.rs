@@ -29,8 +29,9 @@ const fn allowed_with_pocket(name: &'static str, normal: &'static [&'static str]
 }
 
 /// Edges point down only. What tests need (testkit, e2e, xtask) is in no other crate's list.
-const TABLE: [Allowed; 13] = [
+const TABLE: [Allowed; 14] = [
     allowed("howdah-types", &[]),
+    allowed("howdah-pgwire", &[]),
     allowed("howdah-api", &["howdah-types"]),
     allowed("howdah-plan", &["howdah-api", "howdah-types"]),
     allowed("howdah-ha", &["howdah-types"]),

@@ -1,0 +1,11 @@
+//! The system suite. Each test has a world of its own; nextest runs two of them at once.
+
+mod kills;
+mod lifecycle;
+mod machine;
+mod objects;
+mod references;
+mod refusals;
+mod restarts;
+mod verbs;
+mod versions;

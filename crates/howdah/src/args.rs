@@ -1,0 +1,275 @@
+//! The command line as typed.
+
+use camino::Utf8PathBuf;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use howdah_cli::{ConnectArgs, Verb};
+
+/// Howdah runs production-grade Postgres clusters, on this machine or on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "howdah", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connection: ConnectArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a small Kubernetes and the operator on this machine
+    ///
+    /// It listens on a loopback address of its own, runs Pods as processes, and keeps everything in its state
+    /// folder. What ran before the last `howdah down` runs again.
+    Up(UpArgs),
+    /// Stop them and all their Pods; data stays
+    ///
+    /// The Pods are stopped first, gracefully. Everything stays in the state folder, and `howdah up` brings
+    /// it back.
+    Down(DownArgs),
+    #[command(flatten)]
+    Verb(Verb),
+    /// Run the operator
+    ///
+    /// It turns SGClusters into running instances, in all namespaces. On this machine `howdah up` runs it;
+    /// on Kubernetes it is a Deployment.
+    Operator(OperatorArgs),
+    /// Run one instance of a cluster
+    ///
+    /// This is the first process of an instance's container. Everything it is told comes from the environment
+    /// that the operator gives to the Pod.
+    Instance(InstanceArgs),
+    /// Run one container
+    #[command(hide = true)]
+    PocketShim {
+        /// What to run.
+        spec: Utf8PathBuf,
+    },
+}
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  howdah up                                start in the background
+  howdah up --state-dir ./state --port 7443
+  howdah up --foreground                   stay, log to standard error, end with Ctrl-C
+
+A second `howdah up` with the same state folder is harmless. Several with different state folders
+run side by side.
+
+Exit codes: 0 it runs, 1 it could not be started, 2 wrong usage.";
+
+/// Arguments of `howdah up`.
+#[derive(Debug, Args)]
+#[command(after_help = UP_EXAMPLES)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) components: ComponentsArgs,
+    /// Port of the Kubernetes API
+    #[arg(long, value_name = "PORT", default_value_t = 6443)]
+    pub(crate) port: u16,
+    /// Stay in the foreground and log to standard error
+    #[arg(long)]
+    pub(crate) foreground: bool,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    /// Detach, and tell the parent on standard output how the start goes
+    #[arg(long, hide = true)]
+    pub(crate) background_child: bool,
+}
+
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  howdah down
+  howdah down --state-dir ./state
+
+Exit codes: 0 nothing runs any more (also when nothing ran), 1 something could not be stopped,
+2 wrong usage.";
+
+/// Arguments of `howdah down`.
+#[derive(Debug, Args)]
+#[command(after_help = DOWN_EXAMPLES)]
+pub(crate) struct DownArgs {
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StateArgs {
+    /// Folder that keeps everything [default: /var/lib/howdah/pocket for root, else
+    /// ~/.local/share/howdah/pocket]
+    #[arg(
+        long,
+        env = "HOWDAH_STATE_DIR",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    pub(crate) state_dir: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ComponentsArgs {
+    /// Folder with Postgres and the other programs [default: /var/lib/howdah/components for root, else
+    /// ~/.local/share/howdah/components]
+    #[arg(
+        long,
+        env = "HOWDAH_COMPONENTS",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    pub(crate) components: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogArgs {
+    /// Form of the log
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "text",
+        hide_default_value = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object per line.
+    Json,
+}
+
+const OPERATOR_EXAMPLES: &str = "\
+Examples:
+  howdah operator                    in a Pod, with its service account
+  howdah operator --install-crds     install or update the definitions of the kinds first
+
+Exit codes: 0 told to stop by a signal, 1 it could not start, 2 wrong usage.";
+
+/// Arguments of `howdah operator`.
+#[derive(Debug, Args)]
+#[command(after_help = OPERATOR_EXAMPLES)]
+pub(crate) struct OperatorArgs {
+    /// Install or update the CustomResourceDefinitions before anything else
+    #[arg(long)]
+    pub(crate) install_crds: bool,
+    /// Namespace of the operator, where its catalogue of components is
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        hide_env_values = true,
+        default_value = "howdah-system",
+        value_name = "NAME"
+    )]
+    pub(crate) operator_namespace: String,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Arguments of `howdah instance`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 stopped by a signal, 1 it could not start, 2 wrong usage.")]
+pub(crate) struct InstanceArgs {
+    #[command(flatten)]
+    pub(crate) agent: howdah_agent::Args,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Headings of the overview, and the verbs below each.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("On this machine", &["up", "down"]),
+    ("Objects", &["apply", "delete", "get", "describe", "events"]),
+    ("Clusters", &["status", "psql", "logs"]),
+    ("Other", &["version", "operator", "instance"]),
+];
+
+const FOOTER: &str = "\
+The kubeconfig is the first of: --kubeconfig, $KUBECONFIG, the one written by `howdah up`,
+~/.kube/config. Set HOWDAH_LOG (such as debug or howdah=debug,kube=info) for more to be logged.
+`howdah VERB --help` shows flags, examples and exit codes.";
+
+/// The definition with the grouped overview.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command();
+    let mut overview = String::new();
+    for (heading, verbs) in GROUPS {
+        overview.push_str(&format!("{heading}:\n"));
+        for verb in verbs {
+            let about = command
+                .find_subcommand(verb)
+                .and_then(clap::Command::get_about)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            overview.push_str(&format!("  {verb:<10}{about}\n"));
+        }
+        overview.push('\n');
+    }
+    let template =
+        format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{overview}{{options}}\n\n{FOOTER}\n");
+    let mut command = command.help_template(template);
+    // The flags of the connection are everybody's, but these verbs have no use for them.
+    command.build();
+    for verb in ["up", "down"] {
+        for flag in ["kubeconfig", "context", "namespace"] {
+            command = command.mut_subcommand(verb, |verb| verb.mut_arg(flag, |arg| arg.hide(true)));
+        }
+    }
+    command
+}
+
+impl Cli {
+    /// Reads the command line of this process; ends the process when it makes no sense.
+    pub(crate) fn read() -> Self {
+        let matches = command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_overview_names_every_verb_once() {
+        let grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, verbs)| *verbs)
+            .copied()
+            .collect();
+        let command = command();
+        let mut visible: Vec<&str> = command
+            .get_subcommands()
+            .filter(|verb| !verb.is_hide_set())
+            .map(clap::Command::get_name)
+            .collect();
+        let mut sorted = grouped;
+        sorted.sort_unstable();
+        visible.sort_unstable();
+        assert_eq!(sorted, visible);
+    }
+
+    #[test]
+    fn help_texts_are_as_reviewed() {
+        let mut command = command().term_width(100);
+        command.build();
+        insta::assert_snapshot!("help", command.render_help().to_string());
+        let names: Vec<String> = command
+            .get_subcommands()
+            .filter(|verb| !verb.is_hide_set())
+            .map(|verb| verb.get_name().to_owned())
+            .collect();
+        for name in names {
+            let verb = command
+                .find_subcommand_mut(&name)
+                .unwrap_or_else(|| panic!("{name} is a verb"));
+            insta::assert_snapshot!(format!("help_{name}"), verb.render_long_help().to_string());
+        }
+    }
+}
