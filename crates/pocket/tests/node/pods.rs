@@ -625,6 +625,45 @@ async fn the_node_registers_itself_and_events_are_written() {
 }
 
 #[tokio::test]
+async fn a_pod_can_speak_to_the_api_as_its_service_account() {
+    let world = World::new().await.unwrap();
+    let pod = world
+        .pod(
+            "cat var/run/secrets/kubernetes.io/serviceaccount/namespace; echo; exec sleep 1000",
+            |pod| {
+                pod["spec"]["automountServiceAccountToken"] = json!(true);
+            },
+        )
+        .await
+        .unwrap();
+    world.printed("default").await.unwrap();
+    let file = world
+        .pod_dir(&pod)
+        .unwrap()
+        .join("volumes/api.access/kubeconfig");
+    let kubeconfig = kube::config::Kubeconfig::read_from(&file).unwrap();
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
+    let client = kube::Client::try_from(config).unwrap();
+    let review: k8s_openapi::api::authentication::v1::SelfSubjectReview = Api::all(client)
+        .create(&PostParams::default(), &Default::default())
+        .await
+        .unwrap();
+    let user = review.status.unwrap().user_info.unwrap();
+    assert_eq!(
+        user.username.as_deref(),
+        Some("system:serviceaccount:default:default")
+    );
+    for name in ["token", "kubeconfig"] {
+        let found = std::fs::metadata(file.with_file_name(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    world.finish().await.unwrap();
+}
+
+#[tokio::test]
 async fn under_root_pods_run_as_another_account() {
     if !nix::unistd::geteuid().is_root() {
         // An ordinary user cannot become another one, and does not need to.
