@@ -566,10 +566,10 @@ async fn a_service_leads_to_the_pod() {
         .unwrap();
     let pod = world.ready().await.unwrap();
     let service =
-        json!({"metadata": {"name": "s"}, "spec": {"ports": [{"name": "web", "port": 80}]}});
+        json!({"metadata": {"name": "s"}, "spec": {"ports": [{"name": "web", "port": 8000}]}});
     let service: Service = world.create(service).await.unwrap();
     let address = service.spec.unwrap().cluster_ip.unwrap();
-    let refused = tokio::net::TcpStream::connect((address.as_str(), 80))
+    let refused = tokio::net::TcpStream::connect((address.as_str(), 8000))
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
@@ -580,7 +580,7 @@ async fn a_service_leads_to_the_pod() {
     });
     world.create::<EndpointSlice>(slice).await.unwrap();
     let answer = eventually("answer through the service", async || {
-        let mut stream = tokio::net::TcpStream::connect((address.as_str(), 80)).await?;
+        let mut stream = tokio::net::TcpStream::connect((address.as_str(), 8000)).await?;
         stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;

@@ -301,8 +301,11 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        for pid in processes_of(&self.dir) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        // A failed test leaves its node in the middle of something, which may still begin a process.
+        for _ in 0..100 {
+            for pid in processes_of(&self.dir) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
         }
     }
 }
