@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, ServiceAccount};
@@ -13,7 +13,7 @@ use kube::api::PostParams;
 use kube::{Api, ResourceExt};
 
 use super::context::Context;
-use super::layout::PodDir;
+use super::layout::{self, PodDir};
 use super::plan::files::{self, Credentials};
 use super::plan::volumes::{API_ACCESS, FileSource, Source, VolumePlan, volumes};
 use super::plan::{Objects, PodFacts, Problem, fields, mounts};
@@ -100,6 +100,7 @@ pub(super) async fn prepare(
             Source::Claim(claim) => {
                 let folder = claimed_folder(&context, &objects, claim, &plan.name).await?;
                 dir.give_dir(&folder).map_err(failed)?;
+                refuse_closed(&context, &folder, &plan.name)?;
                 folder
             }
             Source::Files { mode, sources } => {
@@ -117,6 +118,20 @@ pub(super) async fn prepare(
         kubeconfig: facts.kubeconfig,
         tokens,
     })
+}
+
+/// A program would only say "permission denied"; this says where.
+fn refuse_closed(context: &Context, folder: &Utf8Path, volume: &str) -> Result<(), Problem> {
+    let Some(user) = &context.user else {
+        return Ok(());
+    };
+    match layout::untraversable(folder, user) {
+        Some(closed) => {
+            let message = format!("the folder {closed} is closed to the account {}", user.name);
+            Err(Problem::mount(volume, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The folder of the PersistentVolume that a claim is bound to.
