@@ -6,6 +6,7 @@ pub mod net;
 pub mod node;
 mod pki;
 mod store;
+mod table;
 mod up;
 
 pub use api::{ApiServer, Identity, TlsError};

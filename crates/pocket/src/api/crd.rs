@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::object;
-use super::resource::{Body, Column, Custom, Resource, ScalePaths};
+use super::resource::{Body, Custom, Resource, ScalePaths};
 use super::schema::Schema;
 use super::status::Cause;
 
@@ -58,25 +58,12 @@ fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
         status: version["subresources"]["status"].is_object(),
         scale: scale(&version["subresources"]["scale"]),
         body: Body::Custom(Box::new(Custom {
-            crd: object::meta(definition, "name").to_owned(),
             schema,
-            columns: columns.iter().map(column).collect(),
+            columns: columns.to_vec(),
             storage_version: stored.to_owned(),
         })),
         group,
         plural,
-    }
-}
-
-fn column(source: &Value) -> Column {
-    let text = |name: &str| object::text(source, &[name]).to_owned();
-    Column {
-        name: text("name"),
-        kind: text("type"),
-        format: text("format"),
-        description: text("description"),
-        priority: source["priority"].as_i64().unwrap_or(0),
-        path: text("jsonPath"),
     }
 }
 

@@ -41,17 +41,6 @@ pub(crate) struct ScalePaths {
     pub(crate) selector: Option<Vec<String>>,
 }
 
-/// A printer column of a CRD.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) format: String,
-    pub(crate) description: String,
-    pub(crate) priority: i64,
-    pub(crate) path: String,
-}
-
 /// Where the rules of a kind come from.
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -62,9 +51,9 @@ pub(crate) enum Body {
 /// The rules of one version of a CRD.
 #[derive(Debug)]
 pub(crate) struct Custom {
-    pub(crate) crd: String,
     pub(crate) schema: Schema,
-    pub(crate) columns: Vec<Column>,
+    /// The `additionalPrinterColumns`.
+    pub(crate) columns: Vec<Value>,
     pub(crate) storage_version: String,
 }
 

@@ -1,29 +1,48 @@
-//! Objects as tables for people.
+//! Which table a kind is printed as.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::resource::Resource;
-use super::{Time, object};
+use super::Time;
+use super::resource::{Body, Resource};
+use super::status::Failure;
+use crate::table::{IncludeObject, Printer, TableOptions};
+pub(super) use crate::table::{partial_metadata, partial_metadata_list};
 
-/// An object reduced to its metadata.
-pub(super) fn metadata_only(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-        "metadata": object["metadata"]})
+/// How a client wants its tables.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    printer: Printer,
+    include: IncludeObject,
 }
 
-/// Objects as a table.
-pub(super) fn render(
-    _resource: &Resource,
-    objects: &[Value],
-    metadata: Value,
-    _now: Time,
-    _include: Option<&str>,
-) -> Value {
-    let rows: Vec<Value> = objects
-        .iter()
-        .map(|one| json!({"cells": [object::meta(one, "name")], "object": metadata_only(one)}))
-        .collect();
-    json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-        "columnDefinitions": [{"name": "Name", "type": "string", "format": "name",
-            "description": "", "priority": 0}], "rows": rows})
+impl Table {
+    /// The table of a kind; `include` is the parameter `includeObject`.
+    pub(super) fn of(resource: &Resource, include: Option<&str>) -> Result<Self, Failure> {
+        let include = IncludeObject::from_query(include.unwrap_or_default());
+        let printer = match &resource.body {
+            Body::Builtin(builtin) => Printer::built_in(builtin.group, builtin.kind),
+            Body::Custom(custom) => Printer::custom(&custom.columns),
+        };
+        Ok(Self {
+            printer,
+            include: include.map_err(Failure::bad_request)?,
+        })
+    }
+
+    /// Objects as a table.
+    pub(super) fn render(
+        &self,
+        objects: &[Value],
+        metadata: Value,
+        now: Time,
+        with_columns: bool,
+    ) -> Value {
+        let options = TableOptions {
+            metadata,
+            include: self.include,
+            with_columns,
+            now,
+        };
+        self.printer.table(objects, &options)
+    }
 }

@@ -208,7 +208,9 @@ impl Replay {
                 .map_err(std::io::Error::other);
             let lines = body.into_async_read().lines();
             let parsed = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-            let parsed = parsed.inspect(|_| drop(begin.try_send(())));
+            let parsed = parsed.inspect(|_| {
+                let _ = begin.try_send(());
+            });
             parsed.take(count).collect::<Vec<Value>>().await
         });
         Watch { events, begun }

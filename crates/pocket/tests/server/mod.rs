@@ -1,5 +1,6 @@
 //! A pocket in a temporary folder, and the tests that drive it.
 
+mod access;
 mod objects;
 
 use camino::Utf8Path;

@@ -9,7 +9,7 @@ use super::call::Call;
 use crate::api::request::Accept;
 use crate::api::resource::Resource;
 use crate::api::status::Failure;
-use crate::api::table;
+use crate::api::table::{Table, partial_metadata};
 
 /// The JSON of a stored object with its kind and version put back.
 pub(super) fn text(resource: &Resource, stored: &[u8]) -> Vec<u8> {
@@ -69,18 +69,13 @@ pub(super) fn one(call: &Call<'_>, code: StatusCode, stored: &[u8]) -> Result<Re
         Accept::Table => {
             let object = value(&call.resource, stored)?;
             let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-            let table = table::render(
-                &call.resource,
-                &[object],
-                metadata,
-                call.now,
-                call.options.get("includeObject"),
-            );
+            let table = Table::of(&call.resource, call.options.get("includeObject"))?;
+            let table = table.render(&[object], metadata, call.now, true);
             table.to_string().into_bytes()
         }
         Accept::Metadata => {
             let object = value(&call.resource, stored)?;
-            table::metadata_only(&object).to_string().into_bytes()
+            partial_metadata(&object).to_string().into_bytes()
         }
     };
     Ok(raw(call, code, text))

@@ -12,7 +12,7 @@ use crate::api::request::Accept;
 use crate::api::resource::Resource;
 use crate::api::selector::{Fields, Labels};
 use crate::api::status::Failure;
-use crate::api::table;
+use crate::api::table::{Table, partial_metadata_list};
 use crate::store::{Key, Snapshot, Stored};
 
 /// Answers one object.
@@ -181,17 +181,10 @@ pub(super) fn render(
         .map(|(_, stored)| present::value(resource, &stored.json))
         .collect::<Result<_, _>>()?;
     let body = if call.accept == Accept::Table {
-        table::render(
-            resource,
-            &objects,
-            metadata,
-            call.now,
-            call.options.get("includeObject"),
-        )
+        let table = Table::of(resource, call.options.get("includeObject"))?;
+        table.render(&objects, metadata, call.now, true)
     } else {
-        let items: Vec<Value> = objects.iter().map(table::metadata_only).collect();
-        json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-            "metadata": metadata, "items": items})
+        partial_metadata_list(&objects, &metadata)
     };
     Ok(present::raw(call, StatusCode::OK, body.to_string()))
 }

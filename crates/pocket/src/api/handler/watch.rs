@@ -18,7 +18,8 @@ use super::read::{self, Selection};
 use crate::api::request::Accept;
 use crate::api::resource::Resource;
 use crate::api::status::Failure;
-use crate::api::{Time, object, table};
+use crate::api::table::{Table, partial_metadata};
+use crate::api::{Time, object};
 use crate::store::{self, Event, EventKind, Watcher};
 
 /// How often an idle watch is told how far it is.
@@ -33,9 +34,17 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
     let mut form = Form {
         resource: Arc::clone(&call.resource),
         selection,
-        accept: call.accept,
-        include: call.options.get("includeObject").map(str::to_owned),
-        columns_sent: false,
+        style: match call.accept {
+            Accept::Json => Style::Json,
+            Accept::Metadata => Style::Metadata,
+            Accept::Table => {
+                let table = Table::of(&call.resource, call.options.get("includeObject"))?;
+                Style::Table {
+                    table,
+                    columns_sent: false,
+                }
+            }
+        },
     };
     let mut ready = VecDeque::new();
     let start = if initial {
@@ -82,9 +91,18 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
 struct Form {
     resource: Arc<Resource>,
     selection: Selection,
-    accept: Accept,
-    include: Option<String>,
-    columns_sent: bool,
+    style: Style,
+}
+
+/// The form of each object of a watch.
+enum Style {
+    Json,
+    Metadata,
+    /// Tables of one row; only the first describes the columns.
+    Table {
+        table: Table,
+        columns_sent: bool,
+    },
 }
 
 struct Running {
@@ -172,27 +190,24 @@ impl Form {
     }
 
     fn line(&mut self, kind: &str, stored: &[u8]) -> Bytes {
-        let object = match self.accept {
-            Accept::Json => present::text(&self.resource, stored),
-            Accept::Table => self.row(stored).to_string().into_bytes(),
-            Accept::Metadata => {
-                let object = present::value(&self.resource, stored).unwrap_or_default();
-                table::metadata_only(&object).to_string().into_bytes()
+        let value = |resource: &Resource| present::value(resource, stored).unwrap_or_default();
+        let object = match &mut self.style {
+            Style::Json => present::text(&self.resource, stored),
+            Style::Metadata => partial_metadata(&value(&self.resource))
+                .to_string()
+                .into_bytes(),
+            Style::Table {
+                table,
+                columns_sent,
+            } => {
+                let object = value(&self.resource);
+                let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+                let with_columns = !std::mem::replace(columns_sent, true);
+                let table = table.render(&[object], metadata, Time::now(), with_columns);
+                table.to_string().into_bytes()
             }
         };
         joined(kind, &object)
-    }
-
-    /// A table of one row; only the first of a watch repeats the columns.
-    fn row(&mut self, stored: &[u8]) -> Value {
-        let object = present::value(&self.resource, stored).unwrap_or_default();
-        let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-        let include = self.include.as_deref();
-        let mut table = table::render(&self.resource, &[object], metadata, Time::now(), include);
-        if std::mem::replace(&mut self.columns_sent, true) {
-            table["columnDefinitions"] = Value::Null;
-        }
-        table
     }
 
     fn bookmark(&self, revision: u64, initial_done: bool) -> Bytes {
@@ -200,12 +215,12 @@ impl Form {
         if initial_done {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let object = match self.accept {
-            Accept::Table => json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1",
+        let object = match self.style {
+            Style::Table { .. } => json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1",
                 "metadata": metadata, "columnDefinitions": null, "rows": []}),
-            Accept::Metadata => json!({"kind": "PartialObjectMetadata",
+            Style::Metadata => json!({"kind": "PartialObjectMetadata",
                 "apiVersion": "meta.k8s.io/v1", "metadata": metadata}),
-            Accept::Json => json!({"kind": self.resource.kind,
+            Style::Json => json!({"kind": self.resource.kind,
                 "apiVersion": self.resource.api_version(), "metadata": metadata}),
         };
         joined("BOOKMARK", object.to_string().as_bytes())
