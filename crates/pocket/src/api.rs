@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -111,10 +111,17 @@ impl ApiServer {
     #[must_use]
     pub fn client(&self, identity: Identity) -> kube::Client {
         let router = self.router();
+        let agent = identity.program();
         let service = service_fn(move |request: Request<kube::client::Body>| {
             let router = router.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(identity.clone());
+            if let Ok(agent) = HeaderValue::from_str(&agent) {
+                request
+                    .headers_mut()
+                    .entry(header::USER_AGENT)
+                    .or_insert(agent);
+            }
             async move {
                 let response: Response<Body> = router.oneshot(request).await?;
                 Ok::<_, std::convert::Infallible>(response)

@@ -46,6 +46,16 @@ impl Identity {
         Self::new(&user, &["system:serviceaccounts", &group])
     }
 
+    /// The program that acts as this user, by which field ownership names it.
+    pub(crate) fn program(&self) -> String {
+        let name = self.user.strip_prefix("system:").unwrap_or(&self.user);
+        if name.starts_with("node:") {
+            "kubelet".to_owned()
+        } else {
+            name.to_owned()
+        }
+    }
+
     pub(crate) fn is_master(&self) -> bool {
         self.groups.iter().any(|group| group == MASTERS)
     }

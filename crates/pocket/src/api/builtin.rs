@@ -19,6 +19,8 @@ pub(crate) enum Verbs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Keyed(&'static [&'static str]),
+    /// Keyed, but each element is one piece.
+    KeyedWhole(&'static [&'static str]),
     Set,
     AtomicMap,
 }
@@ -61,7 +63,7 @@ const ALL_METHODS: &[&str] = &["create", "delete", "get", "patch", "update"];
 
 /// Merge rules of `metadata`, the same for every kind.
 pub(crate) const METADATA: &[(&str, Rule)] = &[
-    ("metadata.ownerReferences", Rule::Keyed(&["uid"])),
+    ("metadata.ownerReferences", Rule::KeyedWhole(&["uid"])),
     ("metadata.finalizers", Rule::Set),
 ];
 
@@ -184,7 +186,7 @@ pub(crate) const ALL: &[Builtin] = &[
         kind: "Event",
         short: &["ev"],
         rules: EVENT_RULES,
-        bare: &["involvedObject", "source"],
+        bare: EVENT_BARE,
         selectable: &[
             "involvedObject.kind",
             "involvedObject.namespace",
@@ -336,7 +338,7 @@ pub(crate) const ALL: &[Builtin] = &[
         kind: "Event",
         short: &["ev"],
         rules: EVENT_RULES,
-        bare: &["regarding", "deprecatedSource"],
+        bare: EVENT_BARE,
         selectable: &[
             "regarding.kind",
             "regarding.namespace",
@@ -466,6 +468,17 @@ pub(crate) const ALL: &[Builtin] = &[
         bare: &["endpoints", "ports"],
         ..BASE
     },
+];
+
+/// In the stored form, which is where ownership is recorded.
+const EVENT_BARE: &[&str] = &[
+    "involvedObject",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "eventTime",
+    "reportingComponent",
+    "reportingInstance",
 ];
 
 const EVENT_RULES: &[(&str, Rule)] = &[

@@ -107,6 +107,8 @@ impl Resource {
     /// The hash by which clients tell that storage has changed.
     pub(crate) fn storage_hash(&self) -> String {
         let (group, version) = match &self.body {
+            // The original still stores definitions in the form of their first version.
+            Body::Builtin(_) if self.is(crd::KEY) => (&*self.group, "v1beta1"),
             Body::Builtin(builtin) => (builtin.stored_group(), builtin.version),
             Body::Custom(custom) => (&*self.group, &*custom.storage_version),
         };

@@ -11,6 +11,8 @@ pub(crate) enum Shape<'a> {
         rules: &'static [(&'static str, Rule)],
         bare: &'static [&'static str],
         path: String,
+        /// An element of the list at the path, not the list.
+        element: bool,
     },
     /// A place in a custom kind.
     Schema(&'a Schema),
@@ -36,6 +38,7 @@ impl<'a> Shape<'a> {
             rules: builtin.rules,
             bare: builtin.bare,
             path: String::new(),
+            element: false,
         }
     }
 
@@ -46,13 +49,20 @@ impl<'a> Shape<'a> {
     /// The shape of a member.
     pub(crate) fn member(&self, name: &str) -> Self {
         match self {
-            Self::Builtin { rules, bare, path } => {
+            Self::Builtin {
+                rules, bare, path, ..
+            } => {
                 let path = if path.is_empty() {
                     name.to_owned()
                 } else {
                     format!("{path}.{name}")
                 };
-                Self::Builtin { rules, bare, path }
+                Self::Builtin {
+                    rules,
+                    bare,
+                    path,
+                    element: false,
+                }
             }
             // The schema of a CRD does not describe metadata; every kind has the same.
             Self::Schema(schema) if schema.root && name == "metadata" => Self::metadata(),
@@ -69,6 +79,7 @@ impl<'a> Shape<'a> {
                 rules,
                 bare: &[],
                 path: path.clone(),
+                element: true,
             },
             Self::Schema(schema) => schema.items.as_deref().map_or(Self::Unknown, Self::Schema),
             Self::Unknown => Self::Unknown,
@@ -78,7 +89,7 @@ impl<'a> Shape<'a> {
     pub(crate) fn list_kind(&self) -> ListKind {
         match self {
             Self::Builtin { .. } => match self.rule() {
-                Some(Rule::Keyed(keys)) => {
+                Some(Rule::Keyed(keys) | Rule::KeyedWhole(keys)) => {
                     ListKind::Keyed(keys.iter().map(|key| (*key).to_owned()).collect())
                 }
                 Some(Rule::Set) => ListKind::Set,
@@ -91,6 +102,9 @@ impl<'a> Shape<'a> {
 
     pub(crate) fn is_atomic_map(&self) -> bool {
         match self {
+            Self::Builtin { element: true, .. } => {
+                matches!(self.rule(), Some(Rule::KeyedWhole(_)))
+            }
             Self::Builtin { .. } => self.rule() == Some(Rule::AtomicMap),
             Self::Schema(schema) => schema.atomic_map,
             Self::Unknown => false,
@@ -111,6 +125,7 @@ impl<'a> Shape<'a> {
             rules: super::builtin::METADATA,
             bare: &[],
             path: "metadata".into(),
+            element: false,
         }
     }
 

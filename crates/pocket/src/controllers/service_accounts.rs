@@ -13,6 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Error, again, found};
 
 const ROOT_CA: &str = "kube-root-ca.crt";
+const DESCRIPTION: (&str, &str) = (
+    "kubernetes.io/description",
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the \
+     internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes \
+     clusters.",
+);
 
 struct Context {
     client: Client,
@@ -60,8 +66,12 @@ async fn reconcile(namespace: Arc<Namespace>, context: Arc<Context>) -> Result<A
                 .await?;
         }
         None => {
+            let (key, text) = DESCRIPTION;
             let root = ConfigMap {
-                metadata: named(ROOT_CA),
+                metadata: ObjectMeta {
+                    annotations: Some([(key.to_owned(), text.to_owned())].into()),
+                    ..named(ROOT_CA)
+                },
                 data,
                 ..Default::default()
             };

@@ -34,4 +34,8 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
         "pod delete grace 1",
         "nothing plays the kubelet in this replay; the node has its own tests",
     ),
+    (
+        "lease create",
+        "the recorder wrote down the state after the next step",
+    ),
 ];

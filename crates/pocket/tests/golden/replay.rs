@@ -14,9 +14,12 @@ use super::compare::{Extent, Names};
 
 const RECORDING: &str = include_str!("../data/apiserver-1.36.jsonl");
 
-/// Watches that the recording began before the step of this name.
-const EARLY: [&str; 2] = ["watch configmaps labelled", "watch sendInitialEvents"];
-const FIRST_WRITE: &str = "configmap create";
+/// Watches that the recording began before an earlier step.
+const EARLY: [(&str, &str); 3] = [
+    ("watch configmaps labelled", "configmap create"),
+    ("watch sendInitialEvents", "configmap create"),
+    ("watch widgets", "cr create defaults and prunes"),
+];
 
 struct Exchange {
     step: String,
@@ -86,18 +89,12 @@ impl Replay {
         let exchanges = recording();
         let mut watches = Vec::new();
         for exchange in &exchanges {
-            if exchange.step == FIRST_WRITE {
-                for early in exchanges
-                    .iter()
-                    .filter(|one| EARLY.contains(&one.step.as_str()))
-                {
-                    watches.push((early, self.watch(early)));
-                }
-                for (_, watch) in &mut watches {
-                    // Begun means: the first event is there.
-                    let began = tokio::time::timeout(Duration::from_secs(5), watch.begun.recv());
-                    began.await.unwrap();
-                }
+            for (name, _) in EARLY.iter().filter(|(_, before)| *before == exchange.step) {
+                let early = exchanges.iter().find(|one| one.step == *name).unwrap();
+                let mut watch = self.watch(early);
+                let begun = tokio::time::timeout(Duration::from_secs(5), watch.begun.recv());
+                begun.await.unwrap();
+                watches.push((early, watch));
             }
             if exchange.response.get("events").is_none() {
                 self.exchange(exchange).await;
@@ -202,15 +199,14 @@ impl Replay {
         let (begin, begun) = tokio::sync::mpsc::channel(1);
         let events = tokio::spawn(async move {
             let response = client.send(request).await.unwrap();
+            // With the head of the answer the watch has its place in the history.
+            begin.send(()).await.unwrap();
             let body = response
                 .into_body()
                 .into_data_stream()
                 .map_err(std::io::Error::other);
             let lines = body.into_async_read().lines();
             let parsed = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-            let parsed = parsed.inspect(|_| {
-                let _ = begin.try_send(());
-            });
             parsed.take(count).collect::<Vec<Value>>().await
         });
         Watch { events, begun }

@@ -119,17 +119,30 @@ pub(super) fn compare(shape: &Shape<'_>, old: Option<&Value>, new: Option<&Value
             nested = true;
             both(a, b, &mut changes);
         }
+        // A null that becomes a container was there already.
+        (Some(_), Some(Parts::Nested(b))) if old.is_some_and(Value::is_null) => {
+            nested = true;
+            both(&[], b, &mut changes);
+        }
         (Some(Parts::Nested(a)), None) => both(a, &[], &mut changes),
         (None, Some(Parts::Nested(b))) => both(&[], b, &mut changes),
         _ => {}
     }
+    // What every object has cannot come or go, only be filled.
+    let given = |parts: &Option<Parts<'_>>, value: &Value| {
+        !shape.is_bare() || (matches!(parts, Some(Parts::Leaf)) && !is_zero(value))
+    };
     match (old, new) {
-        (None, Some(_)) => changes.added.member = !shape.is_bare(),
-        (Some(_), None) => changes.removed.member = !shape.is_bare(),
+        (None, Some(value)) => changes.added.member = given(&after, value),
+        (Some(value), None) => changes.removed.member = given(&before, value),
         (Some(a), Some(b)) => changes.modified.member = !nested && a != b,
         (None, None) => {}
     }
     changes
+}
+
+fn is_zero(value: &Value) -> bool {
+    is_void(value) || value == "" || *value == Value::Bool(false) || *value == 0
 }
 
 fn both<'a>(
