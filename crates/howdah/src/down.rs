@@ -43,7 +43,7 @@ async fn wait(daemon: Daemon, state: &Utf8Path, terminal: &mut Terminal) -> Resu
                 state.join(LOG)
             );
         }
-        terminal.progress(&format!(
+        terminal.moment(&format!(
             "stopping howdah (process {}) and its Pods",
             daemon.pid()
         ));

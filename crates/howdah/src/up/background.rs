@@ -76,7 +76,7 @@ fn start(
     let pipe = child.stdout.take().context("read from the new process")?;
     for report in reports(BufReader::new(pipe)) {
         match report {
-            Report::Doing(what) => terminal.progress(&format!("starting {what}")),
+            Report::Doing(what) => terminal.moment(&format!("starting {what}")),
             Report::Ready => {
                 terminal.end_progress();
                 return Ok(());

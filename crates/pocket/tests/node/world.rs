@@ -260,7 +260,10 @@ impl World {
             Err(error) => {
                 let log = self.logs(LogOptions::default()).await;
                 let status = self.get().await?.status;
-                Err(error.context(format!("log {log:?}, status {}", serde_json::to_string(&status)?)))
+                Err(error.context(format!(
+                    "log {log:?}, status {}",
+                    serde_json::to_string(&status)?
+                )))
             }
         }
     }
