@@ -25,14 +25,12 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use age::human_duration;
-pub use column::Column;
-pub use json_path::{JsonPath, JsonPathError};
-pub use partial::{partial_metadata, partial_metadata_list};
+use column::Column;
+pub(crate) use partial::{partial_metadata, partial_metadata_list};
 
 /// What a row carries besides its cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IncludeObject {
+pub(crate) enum IncludeObject {
     /// Nothing.
     None,
     /// The object's metadata.
@@ -44,7 +42,7 @@ pub enum IncludeObject {
 
 impl IncludeObject {
     /// Reads the query parameter `includeObject`; the error is the message for a bad request.
-    pub fn from_query(value: &str) -> Result<Self, String> {
+    pub(crate) fn from_query(value: &str) -> Result<Self, String> {
         match value {
             "" | "Metadata" => Ok(Self::Metadata),
             "None" => Ok(Self::None),
@@ -56,7 +54,7 @@ impl IncludeObject {
 
 /// How the objects of one kind become rows.
 #[derive(Clone, Debug)]
-pub struct Printer {
+pub(crate) struct Printer {
     columns: Cow<'static, [Column]>,
     cells: Cells,
 }
@@ -69,20 +67,20 @@ enum Cells {
 
 /// What a whole table says about its list: `resourceVersion`, and `continue` and `remainingItemCount` where there is more.
 #[derive(Clone, Debug)]
-pub struct TableOptions {
+pub(crate) struct TableOptions {
     /// The `metadata` of the table.
-    pub metadata: Value,
+    pub(crate) metadata: Value,
     /// What each row carries.
-    pub include: IncludeObject,
+    pub(crate) include: IncludeObject,
     /// Whether the table describes its columns; only the first event of a watch does.
-    pub with_columns: bool,
+    pub(crate) with_columns: bool,
     /// The time that ages are counted to.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl Printer {
     /// The server's columns for a built-in kind; name and creation time for those it has none for.
-    pub fn built_in(group: &str, kind: &str) -> Self {
+    pub(crate) fn built_in(group: &str, kind: &str) -> Self {
         let definition = built_in::definition(group, kind);
         Self {
             columns: Cow::Borrowed(definition.columns),
@@ -91,7 +89,7 @@ impl Printer {
     }
 
     /// The columns of a version of a definition, from its `additionalPrinterColumns`; name and age where it names none.
-    pub fn custom(columns: &[Value]) -> Self {
+    pub(crate) fn custom(columns: &[Value]) -> Self {
         let (columns, cells) = custom::columns(columns);
         Self {
             columns: Cow::Owned(columns),
@@ -99,13 +97,8 @@ impl Printer {
         }
     }
 
-    /// The columns, first the name.
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
-    }
-
     /// A Table of these objects.
-    pub fn table<'a>(
+    pub(crate) fn table<'a>(
         &self,
         objects: impl IntoIterator<Item = &'a Value>,
         options: &TableOptions,
@@ -127,7 +120,7 @@ impl Printer {
     }
 
     /// The cells of one object, one for each column.
-    pub fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+    pub(crate) fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
         match &self.cells {
             Cells::BuiltIn(cells) => cells(object, now),
             Cells::Custom(cells) => custom::cells(cells, object, now),

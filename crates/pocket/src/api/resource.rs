@@ -164,27 +164,9 @@ impl Registry {
         self.by_path.get(&path).map(|at| &self.resources[*at])
     }
 
-    /// The kind an owner reference names, in any served version of its group.
-    pub(crate) fn find_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        self.resources
-            .iter()
-            .find(|one| one.group == group && one.kind == kind)
-    }
-
     /// All kinds, built-in ones first.
     pub(crate) fn all(&self) -> &[Arc<Resource>] {
         &self.resources
-    }
-
-    /// One descriptor per storage key, so that each stored object is met once.
-    pub(crate) fn stored(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        let mut seen: Vec<&str> = Vec::new();
-        self.resources.iter().filter(move |one| {
-            let fresh = !seen.contains(&&*one.key) && !one.is_virtual();
-            seen.push(&one.key);
-            fresh
-        })
     }
 }
 

@@ -37,19 +37,6 @@ impl Labels {
         Ok(Self(requirements))
     }
 
-    /// The `matchLabels` form of a Service selector.
-    pub(crate) fn from_map(map: &Value) -> Self {
-        let pairs = map.as_object().into_iter().flatten();
-        let requirements = pairs.map(|(key, value)| {
-            let wanted = value.as_str().unwrap_or_default().to_owned();
-            Requirement {
-                key: key.clone(),
-                rule: Rule::In(vec![wanted]),
-            }
-        });
-        Self(requirements.collect())
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     /// The heading; clients print it in capitals.
-    pub name: Cow<'static, str>,
+    pub(crate) name: Cow<'static, str>,
     /// `string`, `integer`, `number`, `boolean` or `date`.
-    pub kind: Cow<'static, str>,
+    pub(crate) kind: Cow<'static, str>,
     /// `name` for the column that names the object, empty otherwise.
-    pub format: Cow<'static, str>,
+    pub(crate) format: Cow<'static, str>,
     /// What the column shows.
-    pub description: Cow<'static, str>,
+    pub(crate) description: Cow<'static, str>,
     /// Columns other than 0 are shown in wide output only.
-    pub priority: i64,
+    pub(crate) priority: i64,
 }
 
 impl Column {

@@ -5,14 +5,14 @@ use serde_json::Value;
 /// A path that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unrecognized path {path:?} at {rest:?}")]
-pub struct JsonPathError {
+pub(crate) struct JsonPathError {
     path: String,
     rest: String,
 }
 
 /// A compiled path such as `.status.conditions[?(@.type=="Ready")].status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonPath {
+pub(crate) struct JsonPath {
     steps: Vec<Step>,
 }
 
@@ -49,7 +49,7 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 
 impl JsonPath {
     /// Reads a path, with or without the surrounding braces.
-    pub fn parse(path: &str) -> Result<Self, JsonPathError> {
+    pub(crate) fn parse(path: &str) -> Result<Self, JsonPathError> {
         let trimmed = path.trim();
         let inner = trimmed
             .strip_prefix('{')
@@ -65,7 +65,7 @@ impl JsonPath {
     }
 
     /// The values the path leads to, in order.
-    pub fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
+    pub(crate) fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         let mut found = vec![value];
         for step in &self.steps {
             found = found

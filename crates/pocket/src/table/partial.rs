@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 /// The metadata of an object as a document of its own.
-pub fn partial_metadata(object: &Value) -> Value {
+pub(crate) fn partial_metadata(object: &Value) -> Value {
     let metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
 }
 
 /// A list of objects reduced to their metadata; `metadata` is that of the list.
-pub fn partial_metadata_list<'a>(
+pub(crate) fn partial_metadata_list<'a>(
     objects: impl IntoIterator<Item = &'a Value>,
     metadata: &Value,
 ) -> Value {

@@ -9,8 +9,6 @@ use crate::api::status::{Cause, Failure};
 
 /// Keeps a claim while a Pod uses it.
 pub(crate) const CLAIM_FINALIZER: &str = "kubernetes.io/pvc-protection";
-/// The class whose volumes are directories of the state folder.
-pub(crate) const STORAGE_CLASS: &str = "howdah-local";
 
 /// Secrets: plain text becomes data, data must be base64.
 pub(super) fn default_secret(secret: &mut Value) -> Result<(), Failure> {
