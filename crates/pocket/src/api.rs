@@ -14,6 +14,7 @@ mod handler;
 mod kinds;
 mod names;
 pub(crate) mod object;
+mod openapi;
 mod request;
 mod resource;
 mod schema;

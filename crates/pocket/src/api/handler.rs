@@ -24,7 +24,7 @@ use super::builtin::Verbs;
 use super::request::{self, Accept, Options, Route};
 use super::resource::Resource;
 use super::status::Failure;
-use super::{ApiServer, discovery};
+use super::{ApiServer, discovery, openapi};
 
 /// Answers one request.
 pub(super) async fn serve(server: &ApiServer, request: Request<Body>) -> Response {
@@ -43,6 +43,9 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
     let identity = certified.or_else(|| token::bearer(server, request.headers()));
     let identity = identity.ok_or_else(Failure::unauthorized)?;
     if let Some(response) = discovery::answer(server, &request) {
+        return only_reading(request.method()).and(response);
+    }
+    if let Some(response) = openapi::answer(server, &request) {
         return only_reading(request.method()).and(response);
     }
     let Some(route) = Route::parse(path) else {
