@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    /// An endpoint that answers with its name once the client has finished sending.
+    /// An endpoint that says its name, and repeats what it was told once the client has finished.
     async fn endpoint(name: &'static str) -> SocketAddrV4 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let SocketAddr::V4(address) = listener.local_addr().unwrap() else {
@@ -273,8 +273,8 @@ mod tests {
             while let Ok((mut stream, _)) = listener.accept().await {
                 tokio::spawn(async move {
                     let mut text = Vec::new();
-                    stream.read_to_end(&mut text).await.unwrap();
                     stream.write_all(name.as_bytes()).await.unwrap();
+                    stream.read_to_end(&mut text).await.unwrap();
                     stream.write_all(&text).await.unwrap();
                 });
             }
@@ -346,6 +346,8 @@ mod tests {
         ask_until(service, Result::is_ok).await;
         let mut standing = TcpStream::connect(service).await.unwrap();
         standing.write_all(b"still ").await.unwrap();
+        // Its name proves that the connection has been handed on, and does not wait in the kernel's queue.
+        assert_eq!(standing.read_u8().await.unwrap(), b'a');
         forwarders.apply(BTreeMap::new());
         let refused = |answer: &io::Result<String>| matches!(answer, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused);
         ask_until(service, refused).await;
@@ -353,7 +355,7 @@ mod tests {
         standing.shutdown().await.unwrap();
         let mut text = String::new();
         standing.read_to_string(&mut text).await.unwrap();
-        assert_eq!(text, "astill here");
+        assert_eq!(text, "still here");
         forwarders.apply(routes());
         ask_until(service, Result::is_ok).await;
     }

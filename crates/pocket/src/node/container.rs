@@ -30,8 +30,6 @@ use super::shim::spec::{self, EXIT_FILE, Exit, SHIM_LOG, SPEC_FILE, STATE_FILE, 
 
 mod shim_process;
 
-/// How long a new shim may take to start its program.
-const START_PATIENCE: Duration = Duration::from_secs(30);
 /// How long processes may take to die of SIGKILL before somebody is told.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// After a hook has used up the grace period the container still gets this, as from a kubelet.
@@ -123,7 +121,7 @@ impl Attempt {
                 (shim, Some(started.started_at))
             }
             Begin::Launch(spec) => match self.launch(*spec).await {
-                Ok(found) => found,
+                Ok((shim, pipe)) => (shim, self.wait_for_start(pipe, &mut stop).await),
                 Err(error) => {
                     let _ = progress
                         .send(Progress::NotLaunched(error.to_string()))
@@ -144,7 +142,7 @@ impl Attempt {
     }
 
     /// Starts a shim, after making sure that nothing of an earlier attempt is alive.
-    async fn launch(&self, mut spec: Spec) -> io::Result<(ShimProcess, Option<Timestamp>)> {
+    async fn launch(&self, mut spec: Spec) -> io::Result<(ShimProcess, pipe::Receiver)> {
         procfs::kill_marked(self.mark_prefix(), self.uid, KILL_PATIENCE)
             .await
             .map_err(|pids| {
@@ -157,14 +155,25 @@ impl Attempt {
         let mut child = spawned.await.map_err(io::Error::other)??;
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
         let identity = ProcessId::of(pid).ok_or(io::ErrorKind::NotFound)?;
-        if let Some(stdout) = child.stdout.take() {
-            // The shim closes it when the program runs, or by ending.
-            let mut pipe = pipe::Receiver::from_owned_fd(stdout.into())?;
-            let _ = tokio::time::timeout(START_PATIENCE, pipe.read(&mut [0])).await;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let pipe = pipe::Receiver::from_owned_fd(stdout.into())?;
+        Ok((ShimProcess::new(identity, Some(child), self.uid), pipe))
+    }
+
+    /// When the program was started; `None` if it could not be, or if it is to stop already.
+    async fn wait_for_start(
+        &self,
+        mut pipe: pipe::Receiver,
+        stop: &mut StopSignal,
+    ) -> Option<Timestamp> {
+        let mut byte = [0];
+        tokio::select! {
+            // The shim closes its end when the program runs, or by ending.
+            _ = pipe.read(&mut byte) => {}
+            () = wait_for_order(stop) => {}
         }
-        let shim = ShimProcess::new(identity, Some(child), self.uid);
-        let state = spec::read::<Started>(&self.folder().join(STATE_FILE))?;
-        Ok((shim, state.map(|started| started.started_at)))
+        let state = spec::read::<Started>(&self.folder().join(STATE_FILE));
+        state.ok().flatten().map(|started| started.started_at)
     }
 
     fn spawn(&self, spec: &Spec) -> io::Result<std::process::Child> {

@@ -159,13 +159,16 @@ impl Reader {
 
     /// Goes on to the file that has taken the place of the one read to its end.
     fn next_file(&mut self) -> io::Result<bool> {
+        let is_first = self.files.is_empty();
         if self.files.len() < 2 {
             match open_log(&self.path)? {
                 Some(file) if !same(self.files.front(), &file)? => self.files.push_back(file),
                 _ => return Ok(false),
             }
         }
-        self.files.pop_front();
+        if !is_first {
+            self.files.pop_front();
+        }
         Ok(true)
     }
 }
@@ -335,6 +338,18 @@ mod tests {
         let world = World::new("t stdout F new\n");
         fs::write(rotated(&world.dir.log("c", 0)), "t stdout F old\n").unwrap();
         assert_eq!(world.read(LogOptions::default()).await, "old\nnew\n");
+    }
+
+    #[tokio::test]
+    async fn a_log_may_be_opened_before_its_file_is_there() {
+        let world = World::new("");
+        let path = world.dir.log("c", 0);
+        fs::remove_file(&path).unwrap();
+        let mut reader = Reader::open(path.clone()).unwrap();
+        assert_eq!(reader.lines().unwrap(), None);
+        fs::write(&path, "t stdout F one\n").unwrap();
+        assert_eq!(reader.lines().unwrap().unwrap(), [b"t stdout F one"]);
+        assert_eq!(reader.lines().unwrap(), None);
     }
 
     #[tokio::test]

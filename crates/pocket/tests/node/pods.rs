@@ -566,10 +566,10 @@ async fn a_service_leads_to_the_pod() {
         .unwrap();
     let pod = world.ready().await.unwrap();
     let service =
-        json!({"metadata": {"name": "s"}, "spec": {"ports": [{"name": "web", "port": 80}]}});
+        json!({"metadata": {"name": "s"}, "spec": {"ports": [{"name": "web", "port": 8000}]}});
     let service: Service = world.create(service).await.unwrap();
     let address = service.spec.unwrap().cluster_ip.unwrap();
-    let refused = tokio::net::TcpStream::connect((address.as_str(), 80))
+    let refused = tokio::net::TcpStream::connect((address.as_str(), 8000))
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
@@ -580,7 +580,7 @@ async fn a_service_leads_to_the_pod() {
     });
     world.create::<EndpointSlice>(slice).await.unwrap();
     let answer = eventually("answer through the service", async || {
-        let mut stream = tokio::net::TcpStream::connect((address.as_str(), 80)).await?;
+        let mut stream = tokio::net::TcpStream::connect((address.as_str(), 8000)).await?;
         stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
@@ -625,6 +625,45 @@ async fn the_node_registers_itself_and_events_are_written() {
 }
 
 #[tokio::test]
+async fn a_pod_can_speak_to_the_api_as_its_service_account() {
+    let world = World::new().await.unwrap();
+    let pod = world
+        .pod(
+            "cat var/run/secrets/kubernetes.io/serviceaccount/namespace; echo; exec sleep 1000",
+            |pod| {
+                pod["spec"]["automountServiceAccountToken"] = json!(true);
+            },
+        )
+        .await
+        .unwrap();
+    world.printed("default").await.unwrap();
+    let file = world
+        .pod_dir(&pod)
+        .unwrap()
+        .join("volumes/api.access/kubeconfig");
+    let kubeconfig = kube::config::Kubeconfig::read_from(&file).unwrap();
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
+    let client = kube::Client::try_from(config).unwrap();
+    let review: k8s_openapi::api::authentication::v1::SelfSubjectReview = Api::all(client)
+        .create(&PostParams::default(), &Default::default())
+        .await
+        .unwrap();
+    let user = review.status.unwrap().user_info.unwrap();
+    assert_eq!(
+        user.username.as_deref(),
+        Some("system:serviceaccount:default:default")
+    );
+    for name in ["token", "kubeconfig"] {
+        let found = std::fs::metadata(file.with_file_name(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    world.finish().await.unwrap();
+}
+
+#[tokio::test]
 async fn under_root_pods_run_as_another_account() {
     if !nix::unistd::geteuid().is_root() {
         // An ordinary user cannot become another one, and does not need to.
@@ -651,7 +690,7 @@ async fn under_root_pods_run_as_another_account() {
         .await
         .unwrap();
     let pod = world
-        .pod("id -u; id -G; cat s/k; touch d/x home/x tmp/x; rm -f s/k && echo removed; echo end; exec sleep 1000", |pod| {
+        .pod("id -u; id -G; cat s/k; touch d/x home/x tmp/x; rm -f s/k 2>/dev/null && echo removed; echo end; exec sleep 1000", |pod| {
             pod["spec"]["volumes"] = json!([
                 {"name": "s", "secret": {"secretName": "s", "defaultMode": 0o400}}, {"name": "d", "emptyDir": {}},
             ]);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use base64::Engine as _;
 use camino::Utf8PathBuf;
 use futures::StreamExt;
 use howdah_pocket::node::{self, ApiAccess, Handle, LogOptions, PodLogs, ProcessUser};
@@ -101,7 +102,7 @@ impl World {
             user: self.user.clone(),
             api: ApiAccess {
                 server: format!("https://{}", self.running()?.address()),
-                ca_pem: "CA".to_owned(),
+                ca_pem: self.ca_pem()?,
             },
             handle: handle.clone(),
         };
@@ -117,6 +118,20 @@ impl World {
             handle,
         });
         Ok(())
+    }
+
+    fn ca_pem(&self) -> Result<String> {
+        let kubeconfig = kube::config::Kubeconfig::read_from(self.running()?.kubeconfig_path())?;
+        let cluster = kubeconfig
+            .clusters
+            .into_iter()
+            .next()
+            .and_then(|named| named.cluster);
+        let data = cluster.and_then(|cluster| cluster.certificate_authority_data);
+        let data = data.context("the kubeconfig has no certificate")?;
+        Ok(String::from_utf8(
+            base64::engine::general_purpose::STANDARD.decode(data)?,
+        )?)
     }
 
     /// The shim, where also another account can reach it.
@@ -286,8 +301,11 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        for pid in processes_of(&self.dir) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        // A failed test leaves its node in the middle of something, which may still begin a process.
+        for _ in 0..100 {
+            for pid in processes_of(&self.dir) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
         }
     }
 }

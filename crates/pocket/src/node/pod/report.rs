@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tracing::debug;
+use tracing::warn;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub(super) async fn write_all(
                 }
                 Err(error) if is_gone(&error) => return,
                 Err(error) => {
-                    debug!(pod = %pod.name_any(), %error, "status not written");
+                    warn!(pod = %pod.name_any(), %error, "status not written");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }

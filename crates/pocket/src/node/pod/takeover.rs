@@ -21,6 +21,7 @@ use crate::node::layout::PodRecord;
 use crate::node::plan::probes::probes;
 use crate::node::plan::references::References;
 use crate::node::plan::{Objects, spec};
+use crate::node::shim::spec::Exit;
 
 impl Actor {
     /// Takes the Pod over: from nothing, or from an earlier node.
@@ -40,9 +41,11 @@ impl Actor {
                 other.name
             ));
         }
+        let before = found.as_ref().map(|found| found.ip);
         let lease = assignment
             .lease
             .take()
+            .or_else(|| context.addresses.keep(before?, &uid))
             .or_else(|| context.addresses.allocate(&uid))
             .ok_or("no free pod address is left")?;
         let record = PodRecord {
@@ -99,6 +102,9 @@ impl Actor {
         for index in 0..self.machine.slots.len() {
             let name = self.machine.slots[index].name.clone();
             let Some(number) = self.dir.last_attempt(&name) else {
+                if let Some(exit) = end_in_api(&self.pod, &name) {
+                    self.machine.ended(index, exit, Instant::now());
+                }
                 continue;
             };
             self.machine.launched(index, number);
@@ -212,4 +218,25 @@ fn standing_in_api(pod: &Pod, name: &str, since: Timestamp) -> Option<(bool, boo
     // The API keeps whole seconds.
     let same = running.started_at.as_ref()?.0.as_second() == since.as_second();
     same.then_some((found.started == Some(true), found.ready))
+}
+
+/// How a container of a Pod that is over has ended, when this machine has lost its trace: the Pod is not run again.
+fn end_in_api(pod: &Pod, name: &str) -> Option<Exit> {
+    let status = pod.status.as_ref()?;
+    let phase = status.phase.as_deref()?;
+    if !matches!(phase, "Succeeded" | "Failed") {
+        return None;
+    }
+    let init = status.init_container_statuses.iter().flatten();
+    let mut all = init.chain(status.container_statuses.iter().flatten());
+    let state = all.find(|status| status.name == name)?.state.clone()?;
+    let end = state.terminated?;
+    Some(Exit {
+        exit_code: end.exit_code,
+        signal: end.signal,
+        reason: end.reason,
+        message: end.message,
+        started_at: end.started_at.map(|time| time.0),
+        finished_at: end.finished_at.map_or_else(Timestamp::now, |time| time.0),
+    })
 }
