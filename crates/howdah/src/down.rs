@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) async fn run(args: &DownArgs) -> Result<Exit> {
     let state = args.state.folder()?;
     let mut terminal = Terminal::standard();
-    let daemon = Daemon::find(&state)?;
+    let daemon = Daemon::find(&state).await?;
     if let Some(daemon) = daemon {
         daemon.terminate()?;
         wait(daemon, &state, &mut terminal).await?;

@@ -20,7 +20,7 @@ const LARGE_LOG: u64 = 8 << 20;
 pub(super) async fn run(args: &UpArgs) -> Result<Exit> {
     let state = args.state.folder()?;
     let mut terminal = Terminal::standard();
-    if let Some(daemon) = Daemon::find(&state)? {
+    if let Some(daemon) = Daemon::find(&state).await? {
         return already(daemon, &state, &mut terminal).await;
     }
     let components = args.components.folder()?;

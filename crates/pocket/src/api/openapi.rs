@@ -15,7 +15,11 @@ pub(super) fn answer(
     server: &ApiServer,
     request: &Request<Body>,
 ) -> Option<Result<Response, Failure>> {
-    let path = request.uri().path().trim_end_matches('/').strip_prefix("/openapi/")?;
+    let path = request
+        .uri()
+        .path()
+        .trim_end_matches('/')
+        .strip_prefix("/openapi/")?;
     Some(match path {
         "v2" => Ok(swagger(server, request)),
         "v3" => Ok(json_response(StatusCode::OK, &index(server))),
@@ -41,7 +45,10 @@ fn versions(registry: &Registry) -> Vec<(&str, &str)> {
 /// The definitions in the store; they are only parsed when somebody asks.
 fn definitions(server: &ApiServer) -> Vec<Value> {
     let stored = server.store().list(crd::KEY, None);
-    let parsed = stored.items.iter().map(|(_, stored)| serde_json::from_slice(&stored.json));
+    let parsed = stored
+        .items
+        .iter()
+        .map(|(_, stored)| serde_json::from_slice(&stored.json));
     parsed.filter_map(Result::ok).collect()
 }
 
@@ -72,10 +79,16 @@ fn kinds<'a>(
 /// The schema of a custom kind, documentation included, from its definition.
 fn schema<'a>(definitions: &'a [Value], resource: &Resource) -> &'a Value {
     let of = |definition: &&Value| definition["metadata"]["name"] == *resource.key;
-    let versions = definitions.iter().find(of).and_then(|one| one["spec"]["versions"].as_array());
+    let versions = definitions
+        .iter()
+        .find(of)
+        .and_then(|one| one["spec"]["versions"].as_array());
     let mut versions = versions.into_iter().flatten();
     let version = versions.find(|version| version["name"] == resource.version.as_str());
-    version.map_or(&Value::Null, |version| &version["schema"]["openAPIV3Schema"])
+    version.map_or(
+        &Value::Null,
+        |version| &version["schema"]["openAPIV3Schema"],
+    )
 }
 
 fn index(server: &ApiServer) -> Value {
@@ -87,13 +100,19 @@ fn index(server: &ApiServer) -> Value {
             (openapi::path_of(group, version), openapi::hash(&kinds))
         })
         .collect();
-    openapi::index(documents.iter().map(|(path, hash)| (path.as_str(), hash.as_str())))
+    openapi::index(
+        documents
+            .iter()
+            .map(|(path, hash)| (path.as_str(), hash.as_str())),
+    )
 }
 
 fn document(server: &ApiServer, path: &str) -> Option<Response> {
     let (registry, definitions) = (server.registry(), definitions(server));
     let all = versions(&registry);
-    let wanted = all.into_iter().find(|(group, version)| openapi::path_of(group, version) == path)?;
+    let wanted = all
+        .into_iter()
+        .find(|(group, version)| openapi::path_of(group, version) == path)?;
     let kinds = kinds(&registry, &definitions, wanted);
     let mut response = json_response(StatusCode::OK, &openapi::group_version(&kinds));
     let tag = format!("\"{}\"", openapi::hash(&kinds));
@@ -105,16 +124,22 @@ fn document(server: &ApiServer, path: &str) -> Option<Response> {
 
 /// Version 2, in the form that was asked for.
 fn swagger(server: &ApiServer, request: &Request<Body>) -> Response {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     if !accept.is_some_and(|accept| accept.contains("protobuf")) {
         let (registry, definitions) = (server.registry(), definitions(server));
         let all = versions(&registry).into_iter();
-        let kinds: Vec<Kind<'_>> =
-            all.flat_map(|version| kinds(&registry, &definitions, version)).collect();
+        let kinds: Vec<Kind<'_>> = all
+            .flat_map(|version| kinds(&registry, &definitions, version))
+            .collect();
         return json_response(StatusCode::OK, &openapi::swagger(&kinds));
     }
     let mut response = (StatusCode::OK, openapi::SWAGGER_PROTOBUF).into_response();
     let kind = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
