@@ -6,6 +6,7 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
+use super::protobuf;
 use super::resource::Resource;
 use super::status::Failure;
 
@@ -46,6 +47,8 @@ pub(crate) fn object(
     let value = match media_type(headers) {
         "" | "application/json" => json(body, &resource.kind)?,
         "application/yaml" => yaml(body)?,
+        protobuf::MEDIA_TYPE => protobuf::decode(body)
+            .ok_or_else(|| Failure::unsupported_media("application/json, application/yaml"))?,
         _ => {
             return Err(Failure::unsupported_media(
                 "application/json, application/yaml",
@@ -120,8 +123,11 @@ pub(crate) fn plain_json(body: &[u8]) -> Result<Value, Failure> {
     Ok(value)
 }
 
-/// YAML, of which JSON is a part.
+/// YAML, of which JSON is a part, or protobuf, which cannot be mistaken for either.
 pub(crate) fn yaml(body: &[u8]) -> Result<Value, Failure> {
+    if let Some(value) = protobuf::decode(body) {
+        return Ok(value);
+    }
     if let Ok(value) = serde_json::from_slice(body) {
         check_depth(&value)?;
         return Ok(value);

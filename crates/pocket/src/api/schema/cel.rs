@@ -202,3 +202,9 @@ fn escape(name: &str) -> String {
         .replace('-', "__dash__")
         .replace('/', "__slash__")
 }
+
+/// What is wrong with a rule itself.
+#[cfg(test)]
+pub(super) fn problem(rule: &str) -> Option<String> {
+    ENV.compile(rule).err().map(|error| error.to_string())
+}

@@ -115,3 +115,32 @@ fn keyed_lists_refuse_a_key_twice() {
         [r#"spec.ports[2]: Duplicate value: {"port":1}"#]
     );
 }
+
+/// The definitions that Howdah itself installs must work here of all places.
+#[test]
+fn every_rule_of_our_own_definitions_is_understood() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/crds");
+    let mut rules = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let definition: Value = serde_saphyr::from_str(&text).unwrap();
+        let mut pending = vec![&definition["spec"]["versions"]];
+        while let Some(value) = pending.pop() {
+            for entry in value["x-kubernetes-validations"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
+                let rule = entry["rule"].as_str().unwrap();
+                assert_eq!(cel::problem(rule), None, "{rule}");
+                rules += 1;
+            }
+            match value {
+                Value::Object(members) => pending.extend(members.values()),
+                Value::Array(list) => pending.extend(list),
+                _ => {}
+            }
+        }
+    }
+    assert!(rules > 10, "{rules} rules found");
+}
