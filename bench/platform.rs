@@ -24,17 +24,25 @@ fn main() -> Result<()> {
     runtime.block_on(World::pocket()?.explained(async |world| {
         let begin = Instant::now();
         world.up().await?;
-        say(&format!("`howdah up`, first start: {}", seconds(begin.elapsed())));
+        say(&format!(
+            "`howdah up`, first start: {}",
+            seconds(begin.elapsed())
+        ));
         starts(world).await?;
         idle(world).await?;
         let begin = Instant::now();
         world.down().await?;
-        say(&format!("`howdah down` with one cluster: {}", seconds(begin.elapsed())));
+        say(&format!(
+            "`howdah down` with one cluster: {}",
+            seconds(begin.elapsed())
+        ));
         let begin = Instant::now();
         world.up().await?;
         streaming(&world.cluster("simple")).await?;
         let back = seconds(begin.elapsed());
-        say(&format!("`howdah up` to three streaming instances again: {back}"));
+        say(&format!(
+            "`howdah up` to three streaming instances again: {back}"
+        ));
         world.finish().await
     }))
 }
@@ -49,7 +57,10 @@ async fn starts(world: &World) -> Result<()> {
         streaming(&cluster).await?;
         times.push(begin.elapsed());
         if round < STARTS {
-            world.howdah(&["delete", "sgcluster", "simple"]).await?.ok()?;
+            world
+                .howdah(&["delete", "sgcluster", "simple"])
+                .await?
+                .ok()?;
             eventually("the cluster to go", async || {
                 world.check_that_cluster_is_gone("simple").await
             })
@@ -69,7 +80,10 @@ async fn starts(world: &World) -> Result<()> {
 async fn streaming(cluster: &Cluster<'_>) -> Result<()> {
     let begin = Instant::now();
     while let Err(missing) = cluster.check_streaming(3).await {
-        ensure!(begin.elapsed() < LIMIT, "the cluster is not complete: {missing:#}");
+        ensure!(
+            begin.elapsed() < LIMIT,
+            "the cluster is not complete: {missing:#}"
+        );
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
@@ -131,7 +145,10 @@ fn times(processes: &[Process]) -> Vec<Duration> {
 }
 
 fn report(parts: &[Part]) {
-    say(&format!("one idle cluster of three, over {} s:", IDLE.as_secs()));
+    say(&format!(
+        "one idle cluster of three, over {} s:",
+        IDLE.as_secs()
+    ));
     say("  part                       count   % of a core   largest RSS   largest PSS");
     for part in parts {
         say(&format!(
@@ -143,13 +160,17 @@ fn report(parts: &[Part]) {
             mebibytes(part.proportional)
         ));
     }
-    let platform = parts.iter().filter(|part| !part.name.starts_with("postgres"));
+    let platform = parts
+        .iter()
+        .filter(|part| !part.name.starts_with("postgres"));
     let share: f64 = platform.map(|part| part.share).sum();
-    say(&format!("  platform without Postgres: {share:.2} % of a core"));
+    say(&format!(
+        "  platform without Postgres: {share:.2} % of a core"
+    ));
 }
 
 fn mebibytes(kibibytes: u64) -> f64 {
-    Duration::from_secs(kibibytes).as_secs_f64() / 1024.0
+    kibibytes as f64 / 1024.0
 }
 
 fn seconds(time: Duration) -> String {
