@@ -68,6 +68,8 @@ fn start(
     let mut child = Command::new(program)
         .args(arguments(args, state, components))
         .current_dir("/")
+        // Two threads share one arena well, and several keep memory from each other.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
