@@ -69,6 +69,13 @@ impl Terminal {
         }
     }
 
+    /// Like [`Terminal::progress`], for what takes a moment: nothing is written where it would stay.
+    pub fn moment(&mut self, text: &str) {
+        if self.live {
+            self.progress(text);
+        }
+    }
+
     /// Removes the progress line, if there is one.
     pub fn end_progress(&mut self) {
         if self.shown.take().is_some() && self.live {

@@ -163,6 +163,12 @@ impl Processes {
             .collect()
     }
 
+    /// The processes of all servers, postmasters and their children.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Process> {
+        self.filter(|process| process.is_postmaster() || process.line.starts_with("postgres: "))
+    }
+
     /// The agents, which are the main processes of the `patroni` containers.
     #[must_use]
     pub fn agents(&self) -> Vec<Process> {

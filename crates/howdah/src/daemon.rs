@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -17,6 +18,10 @@ const LOCK: &str = "lock";
 const PID: &str = "howdah.pid";
 /// The log of a process in the background.
 pub(crate) const LOG: &str = "howdah.log";
+
+/// A process that holds the lock writes its number at once.
+const NUMBER_WITHIN: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running `howdah up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,19 +38,24 @@ pub(crate) enum Build {
 
 impl Daemon {
     /// The process that holds the state folder, if there is one.
-    pub(crate) fn find(state: &Utf8Path) -> Result<Option<Self>> {
-        if !is_locked(state)? {
-            return Ok(None);
+    pub(crate) async fn find(state: &Utf8Path) -> Result<Option<Self>> {
+        let start = Instant::now();
+        loop {
+            if !is_locked(state)? {
+                return Ok(None);
+            }
+            if let Some(pid) = holder(state) {
+                return Ok(Some(Self { pid }));
+            }
+            // It may have taken the lock this very moment and not written its number yet.
+            if start.elapsed() > NUMBER_WITHIN {
+                bail!(
+                    "{state} is in use, but {} does not name a process of yours that uses it",
+                    state.join(PID)
+                );
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        let path = state.join(PID);
-        let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-        let number: i32 = text
-            .trim()
-            .parse()
-            .with_context(|| format!("{path} holds no process number"))?;
-        Ok(Some(Self {
-            pid: Pid::from_raw(number),
-        }))
     }
 
     pub(crate) fn pid(self) -> Pid {
@@ -72,6 +82,17 @@ impl Daemon {
                 && same_bytes(&mut File::open(theirs).ok()?, &mut File::open(ours).ok()?).ok()?);
         Some(if same { Build::Same } else { Build::Other })
     }
+}
+
+/// The process that the folder names, if it has the lock open. A number alone is not to be trusted: that of a
+/// killed process may belong to an innocent one by now.
+fn holder(state: &Utf8Path) -> Option<Pid> {
+    let text = fs::read_to_string(state.join(PID)).ok()?;
+    let pid: i32 = text.trim().parse().ok()?;
+    let lock = state.join(LOCK).canonicalize_utf8().ok()?;
+    let mut files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+    let open = files.any(|file| fs::read_link(file.path()).is_ok_and(|path| path == lock));
+    open.then_some(Pid::from_raw(pid))
 }
 
 /// Whether a process holds the state folder.
@@ -115,27 +136,35 @@ mod tests {
         (folder, path)
     }
 
-    #[test]
-    fn a_folder_without_a_holder_has_no_daemon() {
+    #[tokio::test]
+    async fn a_folder_without_a_holder_has_no_daemon() {
         let (_folder, state) = folder();
-        assert_eq!(Daemon::find(&state).unwrap(), None);
+        assert_eq!(Daemon::find(&state).await.unwrap(), None);
         // What a killed process leaves behind.
         fs::write(state.join(LOCK), "").unwrap();
         fs::write(state.join(PID), "1\n").unwrap();
-        assert_eq!(Daemon::find(&state).unwrap(), None);
+        assert_eq!(Daemon::find(&state).await.unwrap(), None);
     }
 
-    #[test]
-    fn the_holder_of_the_lock_is_found_and_is_our_build() {
+    #[tokio::test]
+    async fn the_holder_of_the_lock_is_found_and_is_our_build() {
         let (_folder, state) = folder();
         let file = File::create(state.join(LOCK)).unwrap();
         let _held = Flock::lock(file, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, errno)| errno)
             .unwrap();
         fs::write(state.join(PID), format!("{}\n", std::process::id())).unwrap();
-        let daemon = Daemon::find(&state).unwrap().unwrap();
+        let daemon = Daemon::find(&state).await.unwrap().unwrap();
         assert_eq!(daemon.pid(), Pid::this());
         assert_eq!(daemon.build(), Some(Build::Same));
+    }
+
+    #[test]
+    fn a_number_of_a_process_that_has_nothing_to_do_with_the_folder_is_not_believed() {
+        let (_folder, state) = folder();
+        fs::write(state.join(LOCK), "").unwrap();
+        fs::write(state.join(PID), format!("{}\n", std::process::id())).unwrap();
+        assert_eq!(holder(&state), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) async fn run(args: &DownArgs) -> Result<Exit> {
     let state = args.state.folder()?;
     let mut terminal = Terminal::standard();
-    let daemon = Daemon::find(&state)?;
+    let daemon = Daemon::find(&state).await?;
     if let Some(daemon) = daemon {
         daemon.terminate()?;
         wait(daemon, &state, &mut terminal).await?;
@@ -43,7 +43,7 @@ async fn wait(daemon: Daemon, state: &Utf8Path, terminal: &mut Terminal) -> Resu
                 state.join(LOG)
             );
         }
-        terminal.progress(&format!(
+        terminal.moment(&format!(
             "stopping howdah (process {}) and its Pods",
             daemon.pid()
         ));

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use howdah_cli::Terminal;
+use howdah_pocket::node::shim::KILL_ALL;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,8 +19,6 @@ use nix::unistd::Pid;
 const POLL: Duration = Duration::from_millis(100);
 /// As long as Pods get by default, and a little more for the last checkpoint to be noticed.
 const GRACE: Duration = Duration::from_secs(65);
-/// After the grace period a shim is told to kill everything in its container.
-const KILL_ALL: Signal = Signal::SIGALRM;
 /// How long killing may take.
 const KILLING: Duration = Duration::from_secs(25);
 

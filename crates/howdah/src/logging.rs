@@ -1,6 +1,6 @@
 //! Where log lines go and which are written.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -16,6 +16,6 @@ pub(crate) fn start(default: &str, format: LogFormat) {
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         LogFormat::Json => lines.json().init(),
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Text => lines.with_ansi(false).init(),
     }
 }

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use howdah_types::catalogue::Catalogue;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +90,12 @@ pub struct ApiAccess {
 /// When the node cannot run at all: a folder is closed to the Pods' account, or the API refuses the Node object.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let folder = make_pods_dir(&config)?;
-    check_access(&config, &folder)?;
+    let paths = [
+        folder.as_path(),
+        config.program.as_path(),
+        config.components_dir.as_path(),
+    ];
+    check_access(config.user.as_ref(), paths)?;
     let context = Arc::new(context::Context::new(client.clone(), config));
     register::register(client, &context.facts)
         .await
@@ -114,12 +119,17 @@ fn make_pods_dir(config: &Config) -> Result<Utf8PathBuf, Error> {
     }
 }
 
-/// Another account must be able to reach its own folders, the programs and the bundles.
-fn check_access(config: &Config, pods_dir: &Utf8PathBuf) -> Result<(), Error> {
-    let Some(user) = &config.user else {
+/// Checks that the Pods' account can reach its own folders, the programs and the bundles.
+///
+/// A node checks this itself; whoever starts one can do so earlier, to tell before anything runs.
+///
+/// # Errors
+/// Names the first folder on the way that is closed to the account.
+pub fn check_access(user: Option<&ProcessUser>, paths: [&Utf8Path; 3]) -> Result<(), Error> {
+    let Some(user) = user else {
         return Ok(());
     };
-    for path in [pods_dir, &config.program, &config.components_dir] {
+    for path in paths {
         if let Some(folder) = layout::untraversable(path, user) {
             return Err(Error::Closed {
                 folder,

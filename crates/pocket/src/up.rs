@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use howdah_types::catalogue::Catalogue;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -77,11 +78,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let folder = Folder::claim(&config.state_dir)?;
     // What is missing is told before anything listens.
     let machine = match &config.program {
-        Some(program) => Some((
-            machine::read_catalogue(&config.components_dir)?,
-            machine::install_program(&folder, program)?,
-            machine::account()?,
-        )),
+        Some(program) => Some(look_at_machine(&config, &folder, program)?),
         None => None,
     };
     let (block, listener) = network::claim(&folder, config.port).await?;
@@ -114,6 +111,25 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     }
     tracing::info!(%address, state = %config.state_dir, "pocket serves");
     Ok(running)
+}
+
+/// What Pods need from the machine: the catalogue, the program, the account, and that the last reaches
+/// the others.
+fn look_at_machine(
+    config: &Config,
+    folder: &Folder,
+    program: &Utf8Path,
+) -> Result<(Catalogue, Utf8PathBuf, Option<node::ProcessUser>), Error> {
+    let catalogue = machine::read_catalogue(&config.components_dir)?;
+    let program = machine::install_program(folder, program)?;
+    let user = machine::account()?;
+    let paths = [
+        &folder.path("pods"),
+        &program,
+        config.components_dir.as_path(),
+    ];
+    node::check_access(user.as_ref(), paths)?;
+    Ok((catalogue, program, user))
 }
 
 /// Opens the store and writes what every cluster has; nothing listens yet.

@@ -83,6 +83,8 @@ impl Instance {
             .arg::<&Path>(staging.data().as_ref())
             .arg(format!("--dbname={conninfo}"))
             .args(["--wal-method=stream", "--checkpoint=fast", "--no-password"])
+            // All of it is synced at once before it gets its name.
+            .arg("--no-sync")
             .arg(format!("--slot={slot}"));
         // No deadline: a copy may take hours, and a dead primary ends it through TCP.
         programs::run(command, "pg_basebackup", None)

@@ -147,6 +147,8 @@ fn agent_settings(
         ("archive_mode", text("on")),
         // Keeps archiving on, which only a restart can change, until there is somewhere to archive to.
         ("archive_command", text("true")),
+        // Recovery begins with a sync of the whole directory: once, not file by file.
+        ("recovery_init_sync_method", text("syncfs")),
         ("wal_retrieve_retry_interval", text("100ms")),
         ("wal_receiver_timeout", text("5s")),
         ("wal_sender_timeout", text("5s")),

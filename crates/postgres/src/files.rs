@@ -106,6 +106,14 @@ pub(crate) fn sync_parent(path: &Utf8Path) -> Result<(), Error> {
         .map_err(Error::of("sync", folder))
 }
 
+/// Makes everything durable that was written to the file system of `path`. For a thousand files this is
+/// one wait for the disk, where syncing them one by one is a thousand.
+pub(crate) fn sync_file_system(path: &Utf8Path) -> Result<(), Error> {
+    File::open(path)
+        .and_then(|file| nix::unistd::syncfs(&file).map_err(io::Error::from))
+        .map_err(Error::of("sync the file system of", path))
+}
+
 /// Removes a file that may already be gone.
 pub(crate) fn remove_file_if_present(path: &Utf8Path) -> Result<(), Error> {
     match fs::remove_file(path) {

@@ -65,6 +65,8 @@ impl Instance {
             .args(["--encoding=UTF8", "--locale=C.UTF-8", "--lc-messages=C"])
             .args(["--data-checksums", "--auth-local=peer"])
             .arg("--auth-host=scram-sha-256")
+            // All of it is synced at once before it gets its name.
+            .arg("--no-sync")
             .arg(format!("--username={}", self.identity().superuser))
             .arg(format!("--pwfile={password}"))
             .arg(format!("--pgdata={}", staging.data()));

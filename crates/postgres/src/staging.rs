@@ -55,8 +55,13 @@ impl Staging {
         self.folder.join("data")
     }
 
-    /// Renames the finished directory to `data`, which must be missing or empty.
+    /// Makes the finished directory durable and renames it to `data`, which must be missing or empty.
     pub(crate) fn install(&self, layout: &Layout) -> Result<(), Error> {
+        files::sync_file_system(&self.data())?;
+        let tablespaces = self.data().join("pg_tblspc");
+        for name in files::names(&tablespaces)? {
+            files::sync_file_system(&tablespaces.join(name))?;
+        }
         files::rename(&self.data(), &layout.data())?;
         self.discard()
     }

@@ -16,7 +16,8 @@ pub(crate) fn blockers(status: &ClusterStatus) -> Vec<String> {
     }
     let wanted = usize::try_from(status.instances).unwrap_or(usize::MAX);
     let present = status.members.len();
-    let idle = status.members.iter().filter_map(idle);
+    // Of those that have to go, nothing else is expected.
+    let idle = status.members.iter().take(wanted).filter_map(idle);
     blockers.extend(idle);
     if present < wanted {
         blockers.push(match wanted - present {

@@ -135,14 +135,31 @@ pub(crate) async fn gather(
         None => "/api/v1/events".to_owned(),
     };
     let list: List<Event> = server.read(&path).await?;
-    let mut found: Vec<Happening> = list
-        .items
-        .into_iter()
-        .filter(|event| subject.includes(event))
-        .map(happening)
-        .collect();
-    found.sort_by_key(|happening| happening.last_seen);
-    Ok(found)
+    let mut events = list.items;
+    events.retain(|event| subject.includes(event));
+    // Times have whole seconds; within one, the order in which the server stored the events helps.
+    events.sort_by_key(|event| (last_seen(event), revision(event)));
+    Ok(events.into_iter().map(happening).collect())
+}
+
+fn revision(event: &Event) -> u64 {
+    let version = event.metadata.resource_version.as_deref();
+    version.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Different writers put the time into different fields.
+fn last_seen(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref();
+    series
+        .and_then(|series| series.last_observed_time.as_ref().map(|time| time.0))
+        .or(event.last_timestamp.as_ref().map(|time| time.0))
+        .or(event.event_time.as_ref().map(|time| time.0))
+        .or(event.first_timestamp.as_ref().map(|time| time.0))
+        .or(event
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0))
 }
 
 impl Subject {
@@ -179,17 +196,8 @@ fn is_part(cluster: &str, kind: &str, name: &str) -> bool {
 }
 
 fn happening(event: Event) -> Happening {
+    let last_seen = last_seen(&event);
     let series = event.series.as_ref();
-    let last_seen = series
-        .and_then(|series| series.last_observed_time.as_ref().map(|time| time.0))
-        .or(event.last_timestamp.as_ref().map(|time| time.0))
-        .or(event.event_time.as_ref().map(|time| time.0))
-        .or(event.first_timestamp.as_ref().map(|time| time.0))
-        .or(event
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map(|time| time.0));
     let count = series
         .and_then(|series| series.count)
         .or(event.count)

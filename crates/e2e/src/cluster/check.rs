@@ -15,7 +15,7 @@ impl Cluster<'_> {
     /// When it is not so in time; tells what is missing.
     pub async fn wait_until_streaming(&self, instances: usize) -> Result<()> {
         let what = format!("{instances} streaming instances of {}", self.name());
-        eventually(&what, async || self.streams(instances).await).await
+        eventually(&what, async || self.check_streaming(instances).await).await
     }
 
     /// Waits until no Pod is left.
@@ -32,7 +32,11 @@ impl Cluster<'_> {
         .await
     }
 
-    async fn streams(&self, instances: usize) -> Result<()> {
+    /// Whether it is so now.
+    ///
+    /// # Errors
+    /// Tells what is missing.
+    pub async fn check_streaming(&self, instances: usize) -> Result<()> {
         let pods = self.pods().await?;
         ensure!(pods.len() == instances, "{} instances", pods.len());
         for pod in &pods {

@@ -44,7 +44,7 @@ impl World {
         let result = Box::pin(case(&self)).await;
         if let Err(error) = &result {
             // The explanation is long, so the reason comes before it and, from the test, after it.
-            eprintln!("{error:?}");
+            eprintln!("{error:#}");
             self.explain().await;
             if !self.is_pocket() {
                 // A pocket ends with its folder; what a foreign cluster keeps nobody else would remove.

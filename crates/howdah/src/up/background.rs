@@ -20,7 +20,7 @@ const LARGE_LOG: u64 = 8 << 20;
 pub(super) async fn run(args: &UpArgs) -> Result<Exit> {
     let state = args.state.folder()?;
     let mut terminal = Terminal::standard();
-    if let Some(daemon) = Daemon::find(&state)? {
+    if let Some(daemon) = Daemon::find(&state).await? {
         return already(daemon, &state, &mut terminal).await;
     }
     let components = args.components.folder()?;
@@ -68,6 +68,8 @@ fn start(
     let mut child = Command::new(program)
         .args(arguments(args, state, components))
         .current_dir("/")
+        // Two threads share one arena well, and several keep memory from each other.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -76,7 +78,7 @@ fn start(
     let pipe = child.stdout.take().context("read from the new process")?;
     for report in reports(BufReader::new(pipe)) {
         match report {
-            Report::Doing(what) => terminal.progress(&format!("starting {what}")),
+            Report::Doing(what) => terminal.moment(&format!("starting {what}")),
             Report::Ready => {
                 terminal.end_progress();
                 return Ok(());

@@ -32,7 +32,7 @@ pub(crate) mod log;
 pub(crate) mod spec;
 
 /// What the node sends to a shim to have everything in the container killed at once.
-pub(crate) const KILL_ALL: Signal = Signal::SIGALRM;
+pub const KILL_ALL: Signal = Signal::SIGALRM;
 
 /// Signals that are passed on to the main process.
 const FORWARDED: [Signal; 6] = [

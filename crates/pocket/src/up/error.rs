@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::network::Block;
-use crate::{api, pki, store};
+use crate::{api, node, pki, store};
 
 /// Why a pocket does not start.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,9 @@ pub enum Error {
     /// Root has no account to run Pods as.
     #[error("none of the accounts howdah, postgres and nobody exists, and Pods do not run as root")]
     NoAccount,
+    /// The account of the Pods cannot reach what they need.
+    #[error(transparent)]
+    Node(#[from] node::Error),
     /// The certificates cannot be used.
     #[error("certificates of the state folder")]
     Pki(#[from] pki::Error),
