@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, pin_mut};
 use howdah_ha::{Event, RecordView};
@@ -10,6 +11,7 @@ use howdah_types::InstanceName;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, watch_object, watcher};
 use tracing::{error, info, warn};
 
@@ -18,10 +20,15 @@ use crate::member::{Input, Member};
 use crate::peers::{self, Peer};
 use crate::record;
 
+/// The first pause after an error of the API.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// How often the pause doubles: up to 3.2 seconds.
+const DOUBLINGS: u32 = 4;
+
 /// Follows the control record.
 pub(crate) async fn control_record(member: Arc<Member>) {
     let name = member.cluster.name.as_str();
-    let leases = watch_object(member.cluster.leases.clone(), name).default_backoff();
+    let leases = watch_object(member.cluster.leases.clone(), name).backoff(Pauses::default());
     let mut contact = ApiContact::new("control record");
     let mut newest = Newest::default();
     pin_mut!(leases);
@@ -43,7 +50,7 @@ pub(crate) async fn control_record(member: Arc<Member>) {
 /// Follows the cluster's Pods.
 pub(crate) async fn pods(member: Arc<Member>) {
     let selector = watcher::Config::default().labels(&member.cluster.instance_selector());
-    let events = watcher(member.cluster.pods.clone(), selector).default_backoff();
+    let events = watcher(member.cluster.pods.clone(), selector).backoff(Pauses::default());
     follow_pods(&member, events).await;
 }
 
@@ -109,6 +116,29 @@ impl Newest {
     }
 }
 
+/// The pauses while the API is away: 0.2 seconds, doubled up to 3.2, each less a random part, so that many
+/// agents do not come back at the same moment. A cluster has few agents, and each wants news soon.
+#[derive(Debug, Default)]
+struct Pauses {
+    taken: u32,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let longest = FIRST_PAUSE * 2_u32.pow(self.taken.min(DOUBLINGS));
+        self.taken = self.taken.saturating_add(1);
+        Some(longest.mul_f64(rand::random_range(0.5..=1.0)))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.taken = 0;
+    }
+}
+
 /// Logs when the API goes and comes, not every try.
 struct ApiContact {
     what: &'static str,
@@ -154,6 +184,17 @@ mod tests {
         lease.metadata.uid = Some(uid.to_owned());
         lease.metadata.resource_version = Some(version.to_owned());
         lease
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_start_anew() {
+        let mut pauses = Pauses::default();
+        let longest = Duration::from_millis(3_200);
+        let all: Vec<_> = pauses.by_ref().take(40).collect();
+        assert!(all[0] <= FIRST_PAUSE && all[4] > FIRST_PAUSE * 4);
+        assert!(all.iter().all(|pause| *pause <= longest));
+        pauses.reset();
+        assert!(pauses.next().is_some_and(|pause| pause <= FIRST_PAUSE));
     }
 
     #[test]

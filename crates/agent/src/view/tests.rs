@@ -1,3 +1,5 @@
+//! Tests of what probes and Pods are told.
+
 use howdah_postgres::{ReceiverStatus, XlogPosition};
 use pretty_assertions::assert_eq;
 

@@ -1,3 +1,5 @@
+//! Tests of the rendered files.
+
 use pretty_assertions::assert_eq;
 
 use super::*;
