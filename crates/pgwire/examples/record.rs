@@ -163,21 +163,18 @@ impl Streams {
                 self.startup = raw.to_vec();
             }
             Event::Frontend(message) => {
-                if let frontend::Message::AuthenticationResponse(response) = message {
-                    if self.authentication.is_empty() {
-                        self.authentication = response.data.expose().to_vec();
+                match message {
+                    frontend::Message::AuthenticationResponse(response) => {
+                        first(&mut self.authentication, response.data.expose());
                     }
-                }
-                if let frontend::Message::CopyData(copy) = message {
-                    self.replication = copy.data.to_vec();
+                    frontend::Message::CopyData(copy) => self.replication = copy.data.to_vec(),
+                    _ => (),
                 }
                 append(&mut self.frontend, raw);
             }
             Event::Backend(message) => {
                 if let backend::Message::CopyData(copy) = message {
-                    if self.replication.is_empty() {
-                        self.replication = copy.data.to_vec();
-                    }
+                    first(&mut self.replication, copy.data);
                 }
                 append(&mut self.backend, raw);
             }
@@ -193,6 +190,12 @@ impl Streams {
             ("authentication", self.authentication),
             ("replication", self.replication),
         ]
+    }
+}
+
+fn first(place: &mut Vec<u8>, data: &[u8]) {
+    if place.is_empty() {
+        place.extend(data);
     }
 }
 

@@ -75,10 +75,9 @@ fn a_limit_is_for_its_type_alone() {
             .unwrap()
             .is_some()
     );
-    assert_eq!(
-        limits.clone().max(b'P'),
-        Limits::<Frontend>::default().max(b'P')
-    );
+    assert_eq!(limits.max(b'P'), Limits::<Frontend>::default().max(b'P'));
+    let copy = limits.clone();
+    assert_eq!((copy.max(b'Q'), copy.max(b'P')), (3, limits.max(b'P')));
     assert_eq!(limits.max(0xff), 0);
 }
 

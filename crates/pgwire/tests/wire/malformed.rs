@@ -118,7 +118,7 @@ fn what_is_wrong_with_a_clients_message_is_said() {
             (b'P', b"name\0select", Shape::Unterminated),
             (b'P', b"name\0select\0\xff\xff\0\0\0\0", Shape::Truncated),
             (b'Q', b"select 1", Shape::Unterminated),
-            (b'Q', b"select\01\0", Shape::Trailing(2)),
+            (b'Q', b"select\x001\0", Shape::Trailing(2)),
             (b'Q', b"", Shape::Unterminated),
             (b'f', b"reason", Shape::Unterminated),
             (b'S', b"\0", Shape::Trailing(1)),

@@ -261,7 +261,10 @@ impl Reader {
                     }
                     _ => out.extend_from_slice(copy.data),
                 }
-                ensure!(out == copy.data, "the server's message is written differently");
+                ensure!(
+                    out == copy.data,
+                    "the server's message is written differently"
+                );
             }
             _ => (),
         }

@@ -41,9 +41,9 @@ proptest! {
     ) {
         let expected: Vec<_> = stream.iter().map(|message| (message[0], message[Header::SIZE..].to_vec())).collect();
         let stream = stream.concat();
-        prop_assert_eq!(messages(&stream, &cuts), expected.clone());
+        prop_assert_eq!(&messages(&stream, &cuts), &expected);
         let every: Vec<usize> = (0..stream.len()).collect();
-        prop_assert_eq!(messages(&stream, &every), expected);
+        prop_assert_eq!(&messages(&stream, &every), &expected);
     }
 
     #[test]
