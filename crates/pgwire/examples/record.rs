@@ -1,13 +1,14 @@
 //! Makes the captures in `tests/captures` and the seeds in `fuzz/corpus`.
 //!
 //! `record proxy LISTEN SERVER FOLDER` passes connections on and writes each into a file of FOLDER;
-//! `record trim FILE OUT LIMIT` leaves out the CopyData messages whose body is larger than LIMIT, and joins the rest
-//! into a record for each run of messages of one side;
+//! `record trim FILE OUT LIMIT` leaves out the CopyData messages whose body is larger than LIMIT, and those of which
+//! there are many alike, and joins the rest into a record for each run of messages of one side;
 //! `record seeds CAPTURES CORPUS` cuts captures into seeds.
 
 #[path = "../tests/wire/session.rs"]
 mod session;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -49,9 +50,22 @@ fn record(client: &TcpStream, server: &TcpStream, file: PathBuf) -> Result<()> {
         scope.spawn(move || pass(Side::Frontend, client, server, &sender));
         scope.spawn(move || pass(Side::Backend, server, client, &other));
         let records = receiver.iter().collect();
-        fs::write(file, Capture { records }.write()?)?;
+        fs::write(file, written(&Capture { records })?)?;
         Ok(())
     })
+}
+
+fn written(capture: &Capture) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for (side, data) in &capture.records {
+        out.push(match side {
+            Side::Frontend => b'F',
+            Side::Backend => b'B',
+        });
+        out.extend(u32::try_from(data.len())?.to_be_bytes());
+        out.extend(data);
+    }
+    Ok(out)
 }
 
 fn pass(
@@ -73,16 +87,25 @@ fn pass(
     }
 }
 
+/// How many CopyData messages of a side may start with the same byte, which says what they are in replication.
+const ALIKE: usize = 24;
+
 fn trim(file: &str, out: &str, limit: usize) -> Result<()> {
     let capture = Capture::read(&fs::read(file)?)?;
     let mut trimmed = Capture::default();
+    let mut alike: BTreeMap<_, usize> = BTreeMap::new();
     session::walk(&capture, |side, event, raw| {
-        let data = match event {
+        let keep = match event {
             Event::Frontend(frontend::Message::CopyData(copy))
-            | Event::Backend(backend::Message::CopyData(copy)) => copy.data,
-            _ => &[],
+            | Event::Backend(backend::Message::CopyData(copy)) => {
+                let count = alike.entry((side, copy.data.first().copied())).or_default();
+                let small = copy.data.len() <= limit;
+                *count += usize::from(small);
+                small && *count <= ALIKE
+            }
+            _ => true,
         };
-        if data.len() <= limit {
+        if keep {
             match trimmed.records.last_mut() {
                 Some((last, data)) if *last == side => data.extend(raw),
                 _ => trimmed.records.push((side, raw.to_vec())),
@@ -90,7 +113,7 @@ fn trim(file: &str, out: &str, limit: usize) -> Result<()> {
         }
         Ok(())
     })?;
-    fs::write(out, trimmed.write()?).context("write the trimmed capture")
+    fs::write(out, written(&trimmed)?).context("write the trimmed capture")
 }
 
 /// The most bytes of a stream that make a seed.
@@ -140,21 +163,18 @@ impl Streams {
                 self.startup = raw.to_vec();
             }
             Event::Frontend(message) => {
-                if let frontend::Message::AuthenticationResponse(response) = message {
-                    if self.authentication.is_empty() {
-                        self.authentication = response.data.expose().to_vec();
+                match message {
+                    frontend::Message::AuthenticationResponse(response) => {
+                        first(&mut self.authentication, response.data.expose());
                     }
-                }
-                if let frontend::Message::CopyData(copy) = message {
-                    self.replication = copy.data.to_vec();
+                    frontend::Message::CopyData(copy) => self.replication = copy.data.to_vec(),
+                    _ => (),
                 }
                 append(&mut self.frontend, raw);
             }
             Event::Backend(message) => {
                 if let backend::Message::CopyData(copy) = message {
-                    if self.replication.is_empty() {
-                        self.replication = copy.data.to_vec();
-                    }
+                    first(&mut self.replication, copy.data);
                 }
                 append(&mut self.backend, raw);
             }
@@ -170,6 +190,12 @@ impl Streams {
             ("authentication", self.authentication),
             ("replication", self.replication),
         ]
+    }
+}
+
+fn first(place: &mut Vec<u8>, data: &[u8]) {
+    if place.is_empty() {
+        place.extend(data);
     }
 }
 

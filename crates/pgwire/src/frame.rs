@@ -8,8 +8,8 @@ pub use gather::Gather;
 pub use limits::{Direction, Kind, Limits};
 pub use walker::{Piece, Walker};
 
+use crate::Error;
 use crate::read::Reader;
-use crate::{Error, Shape};
 
 /// The start of every message after the startup phase (54.1.1, Messaging Overview).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +107,6 @@ pub(crate) fn packet<'a>(
             limit: max,
         });
     }
-    Ok(match reader.bytes(body as usize) {
-        Ok(body) => Some((body, body.len().saturating_add(4))),
-        Err(Shape::Truncated | _) => None,
-    })
+    let body = reader.bytes(body as usize).ok();
+    Ok(body.map(|body| (body, body.len().saturating_add(4))))
 }

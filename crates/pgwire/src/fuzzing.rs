@@ -8,8 +8,11 @@ use crate::message::Body;
 use crate::replication::{backup, primary, standby};
 use crate::{Error, Gather, Limits, Walker, backend, frontend, startup};
 
+/// An entry point.
+pub type Target = fn(&[u8]);
+
 /// All entry points by name, as the fuzz targets are named.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("startup", startup),
     ("frontend", frontend),
     ("backend", backend),

@@ -1,6 +1,6 @@
 //! A sans-IO codec for the PostgreSQL frontend/backend protocol, versions 3.0 and 3.2, in both directions.
 //!
-//! Every parser has one shape, `parse(&[u8], &Limits) -> Result<Option<(Message<'_>, usize)>, Error>`: the message
+//! Every parser of a stream has one shape, `parse(&[u8], &Limits) -> Result<Option<(Message<'_>, usize)>, Error>`: the message
 //! borrows from the bytes, the number says how many of them it took, and `None` asks for more. A
 //! connection goes through these phases:
 //!

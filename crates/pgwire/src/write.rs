@@ -64,24 +64,33 @@ pub(crate) fn frame(
 ) -> Result<(), Error> {
     let start = out.len();
     out.extend(tag);
-    let word = out.len();
     u32(out, 0);
+    let written = out.len();
     body(out);
-    let length = out.len().saturating_sub(word);
-    match (i32::try_from(length), out.get_mut(word..)) {
-        (Ok(length), Some([a, b, c, d, ..])) => {
-            [*a, *b, *c, *d] = length.to_be_bytes();
-            Ok(())
-        }
-        _ => {
-            out.truncate(start);
-            Err(Error::TooLong {
-                message,
-                length: u64::try_from(length.saturating_sub(4)).unwrap_or(u64::MAX),
-                limit: MAX_BODY,
-            })
-        }
+    finish(message, out, start, written, MAX_BODY)
+}
+
+/// Fills in the length word before `body`, where the body starts, or takes back what was written since `start`.
+fn finish(
+    message: &'static str,
+    out: &mut Vec<u8>,
+    start: usize,
+    body: usize,
+    limit: u32,
+) -> Result<(), Error> {
+    let size = out.len().saturating_sub(body);
+    let length = u32::try_from(size).ok().filter(|size| *size <= limit);
+    let word = out.get_mut(body.saturating_sub(4)..);
+    if let (Some(length), Some([a, b, c, d, ..])) = (length, word) {
+        [*a, *b, *c, *d] = length.saturating_add(4).to_be_bytes();
+        return Ok(());
     }
+    out.truncate(start);
+    Err(Error::TooLong {
+        message,
+        length: u64::try_from(size).unwrap_or(u64::MAX),
+        limit,
+    })
 }
 
 #[cfg(test)]
@@ -96,5 +105,18 @@ mod tests {
         let mut out = Vec::new();
         frame("SSLRequest", None, &mut out, |_| ()).unwrap();
         assert_eq!(out, [0, 0, 0, 4]);
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_leaves_the_buffer_as_it_was() {
+        let mut out = b"beforeQ\0\0\0\0abc".to_vec();
+        assert_eq!(finish("Query", &mut out.clone(), 6, 11, 3), Ok(()));
+        let error = Error::TooLong {
+            message: "Query",
+            length: 3,
+            limit: 2,
+        };
+        assert_eq!(finish("Query", &mut out, 6, 11, 2), Err(error));
+        assert_eq!(out, b"before");
     }
 }

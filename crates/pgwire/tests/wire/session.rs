@@ -8,20 +8,20 @@ use howdah_pgwire::startup::{self, EncryptionReply, Replication};
 use howdah_pgwire::{Body, Limits, SecretKey, backend, frontend, replication};
 
 /// Who sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
     Frontend,
     Backend,
 }
 
 /// What passed between one client and one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capture {
-    pub records: Vec<(Side, Vec<u8>)>,
+pub(crate) struct Capture {
+    pub(crate) records: Vec<(Side, Vec<u8>)>,
 }
 
 impl Capture {
-    pub fn read(mut bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn read(mut bytes: &[u8]) -> Result<Self> {
         let mut records = Vec::new();
         while let Some((side, rest)) = bytes.split_first() {
             let side = match side {
@@ -37,30 +37,11 @@ impl Capture {
         }
         Ok(Self { records })
     }
-
-    pub fn write(&self) -> Result<Vec<u8>> {
-        let mut out = Vec::new();
-        for (side, data) in &self.records {
-            out.push(match side {
-                Side::Frontend => b'F',
-                Side::Backend => b'B',
-            });
-            out.extend(u32::try_from(data.len())?.to_be_bytes());
-            out.extend(data);
-        }
-        Ok(out)
-    }
-
-    /// All that one side sent.
-    pub fn stream(&self, side: Side) -> Vec<u8> {
-        let records = self.records.iter().filter(|(sender, _)| *sender == side);
-        records.flat_map(|(_, data)| data).copied().collect()
-    }
 }
 
 /// One message, and how it was understood.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     Startup(startup::Message<'a>),
     Reply(EncryptionReply),
     Frontend(frontend::Message<'a>),
@@ -70,17 +51,17 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// The message as the codec writes it.
-    pub fn encode(&self) -> Result<Vec<u8>> {
+    /// Whether the codec writes the message as it came.
+    fn is_encoded_as(&self, raw: &[u8]) -> Result<bool> {
         let mut out = Vec::new();
         match self {
             Self::Startup(message) => message.encode(&mut out)?,
             Self::Reply(reply) => reply.encode(&mut out),
             Self::Frontend(message) => message.encode(&mut out)?,
             Self::Backend(message) => message.encode(&mut out)?,
-            Self::Encrypted => (),
+            Self::Encrypted => return Ok(true),
         }
-        Ok(out)
+        Ok(out == raw)
     }
 }
 
@@ -104,8 +85,9 @@ struct Reader {
     copy: Option<u8>,
 }
 
-/// Tells `see` each message of a capture and its bytes. Fails on anything that is not understood, and on leftovers.
-pub fn walk(
+/// Tells `see` each message of a capture and its bytes. Fails on anything that is not understood or written
+/// differently, and on leftovers.
+pub(crate) fn walk(
     capture: &Capture,
     mut see: impl FnMut(Side, &Event<'_>, &[u8]) -> Result<()>,
 ) -> Result<()> {
@@ -131,11 +113,12 @@ pub fn walk(
             let Some((event, size)) = next.with_context(|| format!("{side:?} {rest:?}"))? else {
                 break;
             };
-            see(
-                *side,
-                &event,
-                rest.get(..size).context("the message's bytes")?,
-            )?;
+            let raw = rest.get(..size).context("the message's bytes")?;
+            ensure!(
+                event.is_encoded_as(raw)?,
+                "{event:?} is written differently"
+            );
+            see(*side, &event, raw)?;
             done += size;
         }
         waiting.drain(..done);
@@ -266,13 +249,17 @@ impl Reader {
             | backend::Message::CopyInResponse(_)
             | backend::Message::CopyOutResponse(_) => self.copy = Some(message.tag()),
             backend::Message::ReadyForQuery(_) => self.copy = None,
-            backend::Message::CopyData(copy) if self.replication != Replication::None => {
+            backend::Message::CopyData(copy) => {
                 let mut out = Vec::new();
-                match self.copy {
-                    Some(backend::tag::COPY_BOTH_RESPONSE) => {
+                match (self.copy, self.replication) {
+                    (Some(backend::tag::COPY_BOTH_RESPONSE), _) => {
                         replication::primary::parse(copy.data)?.encode(&mut out);
                     }
-                    _ => replication::backup::parse(copy.data)?.encode(&mut out),
+                    // A base backup; a subscription copies tables in a session for logical replication.
+                    (_, Replication::Physical) => {
+                        replication::backup::parse(copy.data)?.encode(&mut out);
+                    }
+                    _ => out.extend_from_slice(copy.data),
                 }
                 ensure!(
                     out == copy.data,

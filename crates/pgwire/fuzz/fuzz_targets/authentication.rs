@@ -1,0 +1,5 @@
+//! Feeds `howdah_pgwire::fuzzing::authentication`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| howdah_pgwire::fuzzing::authentication(bytes));
