@@ -1,3 +1,5 @@
+//! Built objects, whole.
+
 use howdah_api::SGCluster;
 use howdah_types::catalogue::{Catalogue, Component, ComponentName};
 use serde_json::{Value, json};

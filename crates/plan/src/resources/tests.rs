@@ -1,3 +1,5 @@
+//! Requests and limits of the containers, worked out by hand.
+
 use pretty_assertions::assert_eq;
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Conditions and instances as people see them.
+
 use howdah_api::conditions::find;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! What is refused, in which words.
+
 use howdah_types::catalogue::Component;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! The store's promises: compare-and-set, watches without gaps, survival.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Who owns which fields after each kind of write.
+
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Schemas: what is dropped, filled in and refused.
+
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
