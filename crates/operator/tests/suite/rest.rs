@@ -57,6 +57,13 @@ async fn a_pass_writes_only_what_differs() -> Result<()> {
     world
         .await_object("a-1", "no permission", without_permission)
         .await?;
+    let bound = |claim: &PersistentVolumeClaim| {
+        let phase = claim.status.as_ref()?.phase.as_deref()?;
+        (phase == "Bound").then_some(())
+    };
+    for claim in ["a-data-a-0", "a-data-a-1"] {
+        world.await_object(claim, "a volume", bound).await?;
+    }
     let before = everything(&world).await?;
     // What brings the Service back is a whole pass, which looks at everything else as well.
     world
