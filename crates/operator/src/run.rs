@@ -8,6 +8,7 @@ use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use kube::Client;
 use kube::api::{Api, ListParams};
+use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, controller, watcher};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -61,7 +62,9 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) ->
 /// Reconciles until the term ends.
 async fn work(client: &Client, config: &Config, term: &CancellationToken) {
     let context = Arc::new(Context::new(client.clone(), config.clone()));
-    controller(client.clone(), config)
+    let controller = controller(client.clone(), config);
+    let clusters = controller.store();
+    let passes = controller
         .graceful_shutdown_on(term.clone().cancelled_owned())
         .run(reconcile, error_policy, context)
         .for_each(|result| {
@@ -70,8 +73,21 @@ async fn work(client: &Client, config: &Config, term: &CancellationToken) {
                 debug!(%error, "controller reported");
             }
             std::future::ready(())
-        })
-        .await;
+        });
+    tokio::select! {
+        () = passes => {}
+        () = ended_before_the_first_pass(&clusters, term) => {}
+    }
+}
+
+/// A controller that is told to end before it has seen all clusters stops to look for them, and then waits for
+/// them for ever. It has not begun a pass.
+async fn ended_before_the_first_pass(clusters: &Store<Guarded>, term: &CancellationToken) {
+    tokio::select! {
+        biased;
+        _ = clusters.wait_until_ready() => std::future::pending().await,
+        () = term.cancelled() => {}
+    }
 }
 
 fn controller(client: Client, config: &Config) -> Controller<Guarded> {
@@ -124,4 +140,26 @@ fn controller(client: Client, config: &Config) -> Controller<Guarded> {
         .reconcile_on(triggers::control_records(client.clone()))
         .reconcile_on(triggers::secrets(client.clone(), clusters))
         .reconcile_all_on(triggers::catalogue(client, config))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::client::Body;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_term_that_ends_before_the_clusters_are_known_ends_the_work() {
+        let silent = tower::service_fn(|_: http::Request<Body>| {
+            std::future::pending::<Result<http::Response<Body>, std::convert::Infallible>>()
+        });
+        let client = Client::new(silent, "default");
+        let term = CancellationToken::new();
+        term.cancel();
+        let config = Config::default();
+        let working = Box::pin(work(&client, &config, &term));
+        tokio::time::timeout(Duration::from_secs(30), working)
+            .await
+            .unwrap();
+    }
 }
