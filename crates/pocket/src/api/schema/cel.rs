@@ -101,7 +101,9 @@ fn evaluate(
             "FieldValueForbidden" => format!("Forbidden: {detail}"),
             "FieldValueRequired" => format!("Required value: {detail}"),
             "FieldValueDuplicate" => format!("Duplicate value: {detail}"),
-            _ => format!("Invalid value: {detail}"),
+            // Lists and objects are not shown, they can be long.
+            _ if value.is_object() || value.is_array() => format!("Invalid value: {detail}"),
+            _ => format!("Invalid value: {value}: {detail}"),
         };
         causes.push(Cause {
             reason: rule.reason,

@@ -95,6 +95,17 @@ fn errors_are_worded_as_the_original_words_them() {
 }
 
 #[test]
+fn a_rule_about_a_single_value_shows_it() {
+    let schema = Schema::compile(&json!({
+        "type": "string",
+        "x-kubernetes-validations": [{"rule": "self != 'a'", "message": "must not be a"}],
+    }));
+    let causes = validate(&schema, &json!("a"), None);
+    let messages: Vec<_> = causes.iter().map(|cause| cause.message.as_str()).collect();
+    assert_eq!(messages, [r#"Invalid value: "a": must not be a"#]);
+}
+
+#[test]
 fn rules_see_the_object_and_what_it_replaces() {
     let broken = json!({"spec": {"size": 2, "instances": 5, "mode": "a"}});
     let says = "spec: Invalid value: size must be at least instances";
