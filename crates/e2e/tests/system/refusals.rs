@@ -6,7 +6,7 @@ use howdah_e2e::{Kind, Manifest, Tool, World, contains, lines, on_any_cluster, t
 /// A name for the case, the manifest, and what a person reads; `FILE` stands for the file's path.
 type Case = (&'static str, Manifest, String);
 
-/// What a person reads when the schema is violated: then the server does not come to the rules between fields.
+/// What a person reads when a type is wrong or a field is missing: then the server does not come to the rules.
 fn several(problem: &str) -> String {
     format!(
         "The SGCluster \"simple\" is invalid: \n* {problem}\n* <nil>: Invalid value: null: some validation rules were \
@@ -39,7 +39,9 @@ fn cases() -> Vec<Case> {
         (
             "bad quantity",
             good().set("/spec/pods/persistentVolume/size", "5 gigs"),
-            several("spec.pods.persistentVolume.size: Invalid value: \"5 gigs\": spec.pods.persistentVolume.size in body should match '^[0-9]+(\\.[0-9]+)?(Mi|Gi|Ti)$'"),
+            "The SGCluster \"simple\" is invalid: spec.pods.persistentVolume.size: Invalid value: \"5 gigs\": \
+             spec.pods.persistentVolume.size in body should match '^[0-9]+(\\.[0-9]+)?(Mi|Gi|Ti)$'\n"
+                .to_owned(),
         ),
         (
             "unknown field",
