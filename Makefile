@@ -41,7 +41,7 @@ e2e: components ## Run the system tests alone
 	@cargo xtask e2e
 
 bench: components build ## Run the benchmarks
-	cargo bench --workspace
+	cargo bench --workspace --bench '*'
 
 clean: ## Remove what cargo built; the components stay, they are shared by all clones
 	cargo clean

@@ -1,6 +1,6 @@
 //! Measures the platform on this machine: how long a cluster takes to appear, and what it costs when nothing happens.
 //!
-//! `make bench` runs it. Nothing is asserted here.
+//! `make bench` runs it; `docs/performance.md` has the goals and the numbers of one run. Nothing is asserted here.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
