@@ -248,20 +248,29 @@ fn belongs(pid: i32, folder: &Utf8Path) -> bool {
 mod tests {
     use std::process::{Command, Stdio};
 
-    use super::*;
+    use anyhow::bail;
 
-    #[test]
-    fn a_process_is_found_by_its_folder_and_known_after_its_end() {
+    use super::*;
+    use crate::eventually;
+
+    #[tokio::test]
+    async fn a_process_is_found_by_its_folder_and_known_after_its_end() {
         let world = howdah_testkit::TempWorld::new().unwrap();
         let mut child = Command::new("cat")
             .env("WORLD", world.path())
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let found = Processes::of(world.path()).unwrap();
-        let [process] = found.all() else {
-            panic!("{}", found.lines());
-        };
+        // The kernel lets the parent go on a moment before /proc shows the new program's words.
+        let process = eventually("the new process", async || {
+            let found = Processes::of(world.path())?;
+            match found.all() {
+                [process] => Ok(process.clone()),
+                _ => bail!("{} processes: {}", found.all().len(), found.lines()),
+            }
+        })
+        .await
+        .unwrap();
         assert_eq!(process.line, "cat");
         assert_eq!(process.parent, i32::try_from(std::process::id()).unwrap());
         assert_eq!(
