@@ -24,6 +24,7 @@
 mod action;
 mod decide;
 mod event;
+pub mod machine;
 mod record;
 mod state;
 mod time;

@@ -1,0 +1,99 @@
+//! What a member is told at its start.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::ids::{Holder, Member};
+use super::invariant::Rules;
+
+/// How writes are acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// By so many standbys, always: without them writes wait.
+    Strict {
+        /// How many, at least one.
+        acks: u16,
+    },
+    /// By so many standbys as long as there are; without them, by none.
+    Sync {
+        /// How many, at least one.
+        acks: u16,
+    },
+    /// By none.
+    Async,
+}
+
+impl Policy {
+    /// The wanted number of acknowledgements.
+    pub fn acks(self) -> u16 {
+        match self {
+            Self::Strict { acks } | Self::Sync { acks } => acks.max(1),
+            Self::Async => 0,
+        }
+    }
+}
+
+/// The periods and limits. See [`Timing::FAST`] for their relations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How often the holder renews (`R`).
+    pub renew: Duration,
+    /// How long one renewal holds, from before it was sent (`T_h`).
+    pub hold: Duration,
+    /// How long a candidate sees an unchanged record before it counts as silent (`T_c`).
+    pub wait_out: Duration,
+    /// How often the holder greets its peers.
+    pub heartbeat: Duration,
+    /// How long a peer's grant binds it, on its own clock (`G`); also when it suspects.
+    pub grant: Duration,
+    /// How long the holder relies on a grant: `grant` less drift.
+    pub rely: Duration,
+    /// A standby without progress for so long leaves the cohort.
+    pub drop_standby: Duration,
+    /// How long one round of an election may take.
+    pub round: Duration,
+    /// The step between the starts of candidates of different rank.
+    pub rank: Duration,
+    /// How long an ordered stop may take.
+    pub stop: Duration,
+    /// How long a holder that released leaves the epoch to others.
+    pub yielding: Duration,
+}
+
+impl Timing {
+    /// For dedicated nodes: `hold / (1 - drift) + kill <= wait_out / (1 + drift)` with a drift of one
+    /// in a thousand and half a second for the kill.
+    pub const FAST: Self = Self {
+        renew: Duration::from_millis(1000),
+        hold: Duration::from_millis(5000),
+        wait_out: Duration::from_millis(6000),
+        heartbeat: Duration::from_millis(250),
+        grant: Duration::from_millis(2000),
+        rely: Duration::from_millis(1990),
+        drop_standby: Duration::from_millis(3000),
+        round: Duration::from_millis(2000),
+        rank: Duration::from_millis(150),
+        stop: Duration::from_millis(10_000),
+        yielding: Duration::from_millis(5000),
+    };
+}
+
+/// The settings of one boot of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// This boot.
+    pub me: Holder,
+    /// The other members.
+    pub peers: BTreeSet<Member>,
+    /// How writes are acknowledged.
+    pub policy: Policy,
+    /// Periods and limits.
+    pub timing: Timing,
+    /// True if this member may create a cluster's very first record. The operator grants it only as long
+    /// as the cluster was never bootstrapped.
+    pub may_bootstrap: bool,
+    /// Spreads the starts of candidates; any number that differs between boots.
+    pub jitter: u64,
+    /// The rules that are kept.
+    pub rules: Rules,
+}

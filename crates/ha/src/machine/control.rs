@@ -1,0 +1,139 @@
+//! The control record, and which seals allow a takeover.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use howdah_types::{SystemIdentifier, Timeline};
+
+use super::ids::{Holder, Member};
+use super::invariant::{Rule, Rules};
+use super::message::Report;
+use super::position::Point;
+use crate::record::Epoch;
+
+/// What people asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// The holder shall hand over, to that member if it is as far as any.
+    Switchover {
+        /// The wanted holder.
+        to: Option<Member>,
+    },
+}
+
+/// A rule under which writes were acknowledged: by any `acks` of `standbys`, after the writer itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cohort {
+    /// Who may acknowledge; without acknowledgements, who must agree to a takeover.
+    pub standbys: BTreeSet<Member>,
+    /// How many must.
+    pub acks: u16,
+    /// The member that wrote: its own copy holds all that was acknowledged.
+    pub writer: Member,
+    /// The timeline it wrote on.
+    pub timeline: Timeline,
+    /// A copy that reaches it holds everything that was acknowledged before this rule took effect.
+    pub floor: Option<Point>,
+}
+
+impl Cohort {
+    /// How many members of the cohort can keep the others from taking over.
+    pub fn blocking(&self) -> usize {
+        match self.acks {
+            0 => self.standbys.len().div_ceil(2),
+            acks => usize::from(acks),
+        }
+    }
+
+    /// INVARIANT I6: the sealed members meet every set that may have acknowledged a write. The writer's
+    /// own copy is enough by itself: every write was on its disk before it was acknowledged.
+    fn met_by(&self, sealed: &BTreeMap<Member, Report>, rules: Rules) -> bool {
+        let writer = sealed
+            .get(&self.writer)
+            .is_some_and(|report| report.position.end.timeline == self.timeline);
+        let met = sealed
+            .keys()
+            .filter(|member| self.standbys.contains(member))
+            .count();
+        if !rules.keeps(Rule::QuorumMeets) {
+            return writer || met > 0;
+        }
+        writer || met + self.blocking() > self.standbys.len()
+    }
+}
+
+/// What the control record says. One object in the API, so one compare-and-set covers all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The current term (I1).
+    pub epoch: Epoch,
+    /// Counts the writes of this record, so that one that went back is noticed.
+    pub revision: u64,
+    /// Who holds the epoch.
+    pub holder: Holder,
+    /// Drawn for each write: tells the writer whether a write without an answer was applied.
+    pub nonce: u64,
+    /// The database system.
+    pub system: Option<SystemIdentifier>,
+    /// The newest timeline that a promotion took (I11).
+    pub timeline: Timeline,
+    /// How this epoch's writes are acknowledged.
+    pub cohort: Cohort,
+    /// Rules of before that still bind until the floor of the newer one is reached, newest first.
+    pub older: Vec<Cohort>,
+    /// True once the first write of the epoch was acknowledged. Before, clients are not let in, so no
+    /// write of this epoch was ever acknowledged.
+    pub serving: bool,
+    /// True if the holder gave the epoch up, with Postgres stopped.
+    pub released: bool,
+    /// What people asked for.
+    pub intent: Option<Intent>,
+}
+
+impl Record {
+    /// The rules that bind a takeover, newest first.
+    pub fn binding(&self) -> Vec<Cohort> {
+        let own = self.serving.then(|| self.cohort.clone());
+        own.into_iter().chain(self.older.iter().cloned()).collect()
+    }
+
+    /// Chooses the next holder among the sealed: `None` if they are not enough (I6, I8).
+    ///
+    /// Any copy that holds the floor of the newest rule holds what older rules protect. An epoch that
+    /// never served has acknowledged nothing, so its floor alone is enough.
+    pub fn choose(&self, sealed: &BTreeMap<Member, Report>, rules: Rules) -> Option<Member> {
+        let wanted = match self.intent {
+            Some(Intent::Switchover { to }) => to,
+            None => None,
+        };
+        let (best, report) = sealed.iter().max_by_key(|(member, report)| {
+            let end = report.position.end;
+            let timeline = rules
+                .keeps(Rule::CompareEpochFirst)
+                .then_some(end.timeline);
+            (
+                timeline,
+                end.lsn,
+                wanted == Some(**member),
+                std::cmp::Reverse(**member),
+            )
+        })?;
+        let holds = |floor: Option<Point>| floor.is_some_and(|at| report.position.contains(at));
+        if !self.serving && holds(self.cohort.floor) {
+            return Some(*best);
+        }
+        for cohort in self.binding() {
+            if !cohort.met_by(sealed, rules) {
+                return None;
+            }
+            if holds(cohort.floor) || !rules.keeps(Rule::Floor) {
+                return Some(*best);
+            }
+        }
+        Some(*best)
+    }
+
+    /// True if a takeover must wait the holder out: its writes need no acknowledgement.
+    pub fn must_wait_out(&self) -> bool {
+        self.serving && self.cohort.acks == 0 && !self.released
+    }
+}

@@ -1,0 +1,130 @@
+//! What the driver tells the machine.
+
+use std::collections::BTreeMap;
+
+use howdah_types::{Lsn, SystemIdentifier};
+
+use super::control::Record;
+use super::ids::{Holder, Member};
+use super::message::Message;
+use super::position::Position;
+
+/// The version of the stored record that a compare-and-set refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// What was read from the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// There is no record.
+    Missing,
+    /// It says this.
+    Found(Box<Record>, Version),
+}
+
+/// How a call to the API ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiEnd {
+    /// A read came back.
+    Read(Read),
+    /// A write was applied.
+    Written(Version),
+    /// A write was refused: another version is stored.
+    Conflict,
+    /// No answer in time, or an error: a write may have been applied, or may still be.
+    Unknown,
+}
+
+/// How a job on Postgres ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEnd {
+    /// Done.
+    Done,
+    /// The names are in force and the walsenders of others have ended; the log ended there.
+    NamesSet(Lsn),
+    /// Not done.
+    Failed,
+}
+
+/// What the data directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// Not looked at yet.
+    Unknown,
+    /// Nothing.
+    Empty,
+    /// A copy of that system.
+    Copy(SystemIdentifier),
+    /// Something that must not be touched.
+    Damaged,
+}
+
+/// What runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// Nothing.
+    Stopped,
+    /// A standby.
+    Standby {
+        /// The member it is told to receive from.
+        upstream: Option<Member>,
+        /// True as long as a WAL receiver lives.
+        receiving: bool,
+    },
+    /// A writable server.
+    Primary,
+}
+
+/// Postgres as observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PgView {
+    /// The data directory.
+    pub data: Data,
+    /// What runs on it.
+    pub server: Server,
+    /// How far it is flushed, if the server tells.
+    pub position: Option<Position>,
+    /// The standbys that stream from it, and how far each has flushed.
+    pub standbys: BTreeMap<Member, Lsn>,
+    /// True if clients are let in.
+    pub open: bool,
+    /// False if the last test write did not reach the disk in time.
+    pub writes: bool,
+    /// False if the standby was refused by its upstream: its place is not on that history, or the WAL
+    /// it needs is gone.
+    pub fed: bool,
+}
+
+impl PgView {
+    /// A server that was not looked at yet.
+    pub fn unknown() -> Self {
+        Self {
+            data: Data::Unknown,
+            server: Server::Stopped,
+            position: None,
+            standbys: BTreeMap::new(),
+            open: false,
+            writes: true,
+            fed: true,
+        }
+    }
+}
+
+/// Something that the driver observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A watch showed the record; it may be stale.
+    Watched(Read),
+    /// The call in flight ended.
+    Api(ApiEnd),
+    /// Postgres as it is now.
+    Postgres(PgView),
+    /// The job in flight ended.
+    Job(JobEnd),
+    /// A message came in.
+    Message(Holder, Message),
+    /// Time passed.
+    Tick,
+    /// The member shall stop for good.
+    Stop,
+}

@@ -1,0 +1,144 @@
+//! Greetings of the holder, and the consent of its peers.
+
+use std::time::Duration;
+
+use super::action::Action;
+use super::control::Cohort;
+use super::event::Server;
+use super::ids::Holder;
+use super::invariant::Rule;
+use super::message::Message;
+use super::phase::{Phase, Stage};
+use super::position::Position;
+use super::state::{Given, Leader};
+use super::step::Machine;
+use crate::record::Epoch;
+use crate::time::Instant;
+
+impl Machine {
+    /// The holder greets its peers.
+    pub(super) fn greet(&mut self) {
+        if !matches!(self.s.phase, Phase::Primary(_) | Phase::Promoting(_))
+            || self.now < self.s.greet_at
+        {
+            return;
+        }
+        let Some(record) = self.record() else {
+            return;
+        };
+        let promoted = self.s.pg.server == Server::Primary;
+        let message = Message::Heartbeat {
+            epoch: record.epoch,
+            revision: record.revision,
+            sent: self.now,
+            follow: self.s.pg.position.clone().filter(|_| promoted),
+            serving: record.serving,
+        };
+        self.s.greet_at = self.now + self.s.config.timing.heartbeat;
+        for peer in &self.s.config.peers {
+            self.actions.push(Action::Send(*peer, message.clone()));
+        }
+    }
+
+    /// INVARIANT I5: a member that promised a higher epoch neither follows nor grants.
+    pub(super) fn take_heartbeat(
+        &mut self,
+        from: Holder,
+        epoch: Epoch,
+        revision: u64,
+        sent: Instant,
+        follow: Option<Position>,
+        serving: bool,
+    ) {
+        let leads = matches!(
+            self.s.phase,
+            Phase::Primary(_) | Phase::Promoting(_) | Phase::Fenced(_)
+        );
+        let highest = self.s.durable.highest();
+        let old = if self.keeps(Rule::SealStays) {
+            highest > Some(epoch)
+        } else {
+            self.s.durable.seen.map(|(seen, _)| seen) > Some(epoch)
+        };
+        let granted = !leads && !old;
+        if granted {
+            self.s.durable.seen = self.s.durable.seen.max(Some((epoch, revision)));
+            self.s.leader = Some(Leader {
+                holder: from,
+                epoch,
+                follow,
+                serving,
+                heard: self.now,
+            });
+            self.s.given = Some(Given {
+                epoch,
+                holder: from,
+                until: self.now + self.s.config.timing.grant,
+            });
+            self.s.rounds_lost = 0;
+            let canvassing = matches!(&self.s.phase, Phase::Candidate(candidate)
+                if matches!(candidate.stage, Stage::Canvass { .. }));
+            if canvassing {
+                self.s.phase = Phase::Follower;
+            }
+        }
+        let answer = Message::Grant {
+            epoch,
+            sent,
+            granted,
+            promised: highest,
+        };
+        self.actions.push(Action::Send(from.member, answer));
+    }
+
+    pub(super) fn take_grant(
+        &mut self,
+        from: Holder,
+        epoch: Epoch,
+        sent: Instant,
+        granted: bool,
+        promised: Option<Epoch>,
+    ) {
+        if !self.holds() {
+            return;
+        }
+        let current = self.record().is_some_and(|record| record.epoch == epoch);
+        if granted && current {
+            let entry = self.s.grants.entry(from.member).or_insert(sent);
+            *entry = sent.max(*entry);
+        }
+        if promised > self.record().map(|record| record.epoch) {
+            self.s.outbid = promised.max(self.s.outbid);
+        }
+    }
+
+    /// Until when enough of a cohort are bound to keep others from taking over; none: for ever.
+    pub(super) fn grants_until(&self, cohort: &Cohort) -> Option<Instant> {
+        let needed = cohort.blocking().checked_sub(1)?;
+        let mut sent: Vec<_> = cohort
+            .standbys
+            .iter()
+            .filter_map(|member| self.s.grants.get(member))
+            .collect();
+        sent.sort_unstable();
+        sent.reverse();
+        let rely: Duration = self.s.config.timing.rely;
+        Some(
+            sent.get(needed)
+                .map_or(Instant::from_nanos(0), |sent| **sent + rely),
+        )
+    }
+
+    /// The holder that is to be followed, if it was heard lately and is promoted.
+    pub(super) fn leader(&self) -> Option<&Leader> {
+        let limit = self.s.config.timing.grant;
+        let highest = if self.keeps(Rule::SealStays) {
+            self.s.durable.highest()
+        } else {
+            self.s.durable.seen.map(|(epoch, _)| epoch)
+        };
+        self.s.leader.as_ref().filter(|leader| {
+            Some(leader.epoch) >= highest && self.now.since(leader.heard) < limit
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! The API: reads, writes with an unknown end, renewals, and the window of authority (I3).
+
+use super::action::Action;
+use super::control::Record;
+use super::event::Version;
+use super::invariant::Rule;
+use super::phase::{Phase, Stage};
+use super::state::{Call, Observed};
+use super::step::Machine;
+use crate::time::Instant;
+
+/// The pause after a call that failed.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// How many own writes of unknown end are remembered.
+const UNSURE: usize = 8;
+
+impl Machine {
+    /// Reads the record, if no call is in flight.
+    pub(super) fn read_record(&mut self) {
+        if self.s.call.is_none() && self.now >= self.s.call_after {
+            self.s.call = Some(Call::Read);
+            self.actions.push(Action::ReadRecord);
+        }
+    }
+
+    /// True if a write may be sent now; asks for the record first where that must be read.
+    pub(super) fn may_write(&mut self) -> bool {
+        if self.s.reread {
+            self.read_record();
+            return false;
+        }
+        self.s.call.is_none() && self.now >= self.s.call_after
+    }
+
+    /// Writes the record by compare-and-set. INVARIANT I4: exactly the version that was judged.
+    pub(super) fn write_record(&mut self, expected: Option<Version>, mut record: Record) {
+        self.s.writes += 1;
+        record.nonce = self
+            .s
+            .config
+            .me
+            .boot
+            .0
+            .wrapping_add(self.s.writes.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let record = Box::new(record);
+        self.s.call = Some(Call::Write {
+            record: record.clone(),
+            sent: self.now,
+        });
+        self.actions.push(Action::WriteRecord { expected, record });
+    }
+
+    /// A write was applied.
+    ///
+    /// INVARIANT I3: it counts from the time before it was sent.
+    pub(super) fn written(&mut self, record: Record, version: Version, sent: Instant) {
+        let from = if self.keeps(Rule::CountFromSend) {
+            sent
+        } else {
+            self.now
+        };
+        if record.holder == self.s.config.me && !record.released {
+            self.s.renewed = self.s.renewed.max(Some(from));
+        }
+        self.s.unsure.clear();
+        self.s.missing = false;
+        let key = Some((record.epoch, record.revision));
+        if key < self.s.durable.seen {
+            // Somebody wrote after it, and that was seen already.
+            return;
+        }
+        self.s.durable.seen = key;
+        self.s.observed = Some(Observed {
+            record,
+            version,
+            since: self.now,
+        });
+    }
+
+    /// A write without an answer may have been applied, or may be yet: the record tells by its nonce.
+    pub(super) fn call_failed(&mut self, call: Call) {
+        self.s.call_after = self.now + PAUSE;
+        if let Call::Write { record, sent } = call {
+            self.s.reread = true;
+            self.s.unsure.push((record, sent));
+            if self.s.unsure.len() > UNSURE {
+                self.s.unsure.remove(0);
+            }
+        }
+    }
+
+    /// Counts an own write that is found in the record.
+    pub(super) fn recognise(&mut self, found: &Record, version: Version) {
+        let mut unsure = self.s.unsure.iter();
+        let own = unsure.find(|(record, _)| record.nonce == found.nonce);
+        if let Some((record, sent)) = own.cloned() {
+            self.written(*record, version, sent);
+        }
+    }
+
+    /// A round of an election judges by a record that was read in it.
+    pub(super) fn note_read(&mut self) {
+        if let Phase::Candidate(candidate) = &mut self.s.phase
+            && let Stage::Canvass { read, .. } = &mut candidate.stage
+        {
+            *read = true;
+        }
+    }
+
+    /// Writes what is due: a change, or a renewal.
+    pub(super) fn renew(&mut self) {
+        if !matches!(self.s.phase, Phase::Primary(_) | Phase::Promoting(_)) || self.s.stopping {
+            return;
+        }
+        if self.s.missing {
+            self.recreate();
+            return;
+        }
+        let Some(observed) = &self.s.observed else {
+            return;
+        };
+        if !self.is_mine(&observed.record) {
+            return;
+        }
+        let (record, version) = (observed.record.clone(), observed.version);
+        let due = self
+            .s
+            .renewed
+            .is_none_or(|at| self.now >= at + self.s.config.timing.renew);
+        let changed = self.changed_record(&record);
+        if !(due || changed.is_some()) || !self.may_write() {
+            return;
+        }
+        let record = changed.map_or(record, |mut changed| {
+            changed.revision += 1;
+            changed
+        });
+        self.write_record(Some(version), record);
+    }
+
+    /// INVARIANT I1: a lost record is put back only by the holder that its peers still stand by, in a new
+    /// epoch.
+    fn recreate(&mut self) {
+        let Some(mut record) = self.record().cloned() else {
+            return;
+        };
+        let stood_by = self.grants_until(&record.cohort).is_none_or(|at| self.now < at);
+        let serving = matches!(self.s.phase, Phase::Primary(_));
+        if !(serving && stood_by && self.is_mine(&record)) || self.s.call.is_some() {
+            return;
+        }
+        if self.now < self.s.call_after {
+            return;
+        }
+        self.s.call_after = self.now + PAUSE;
+        record.epoch = self.s.durable.highest().max(Some(record.epoch)).map_or(record.epoch, |e| e.next());
+        record.revision += 1;
+        self.write_record(None, record);
+    }
+
+    /// When the right to serve ends: none if nobody else can take over.
+    ///
+    /// INVARIANT I3: the later of the renewal's end and the end of the grants.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let record = self.record()?;
+        let lease = self.s.renewed.map(|at| at + self.s.config.timing.hold);
+        let mut grants = self.grants_until(&record.cohort);
+        // A change under way may count already: both cohorts must stand by.
+        let pending = self.s.unsure.iter().map(|(record, _)| record);
+        let in_flight = match &self.s.call {
+            Some(Call::Write { record, .. }) => Some(record),
+            _ => None,
+        };
+        for other in pending.chain(in_flight) {
+            let theirs = self.grants_until(&other.cohort);
+            grants = match (grants, theirs) {
+                (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+                (ours, theirs) => ours.or(theirs),
+            };
+        }
+        grants.map(|grants| lease.map_or(grants, |lease| lease.max(grants)))
+    }
+
+    /// Sets the guard to the end of authority, while clients may be served.
+    pub(super) fn set_guard(&mut self) {
+        let wanted = match self.s.phase {
+            Phase::Primary(_) if self.keeps(Rule::KillAtDeadline) => self.deadline(),
+            _ => None,
+        };
+        if wanted != self.s.guard {
+            self.s.guard = wanted;
+            self.actions.push(Action::Guard(wanted));
+        }
+    }
+}

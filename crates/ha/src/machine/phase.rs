@@ -1,0 +1,202 @@
+//! What a member does: one file per state.
+
+mod candidate;
+mod fenced;
+mod follower;
+mod init;
+mod primary;
+mod promoting;
+mod quarantine;
+mod rejoin;
+mod sealed;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use howdah_types::Lsn;
+
+use super::action::Job;
+use super::ids::Member;
+use super::message::Report;
+use super::step::Machine;
+use crate::record::Epoch;
+use crate::time::Instant;
+
+/// The state of the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Just started: looks at the volume and the record.
+    Init,
+    /// A standby of the holder it hears, or of nobody yet.
+    Follower,
+    /// Receives nothing from epochs below its promise.
+    Sealed {
+        /// Who is to be told once that is so.
+        asked: BTreeSet<Member>,
+    },
+    /// Runs a round of an election.
+    Candidate(Candidate),
+    /// Holds an epoch that does not serve yet.
+    Promoting(Promoting),
+    /// Holds an epoch and serves.
+    Primary(Primary),
+    /// Lost or gives up its authority.
+    Fenced(Fenced),
+    /// Its copy is not on the history of the holder, or there is none.
+    Rejoin(Rejoin),
+    /// Its copy must not be used.
+    Quarantine,
+}
+
+/// A round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The epoch that it would claim.
+    pub epoch: Epoch,
+    /// When the round is given up.
+    pub until: Instant,
+    /// When it last asked its peers.
+    pub asked: Instant,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// How far a round is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Asking whether seals would be accepted. Nothing is promised yet.
+    Canvass {
+        /// True once the record was read in this round.
+        read: bool,
+        /// What those who would accept it would report.
+        willing: BTreeMap<Member, Report>,
+    },
+    /// Sealing, itself first.
+    Seal {
+        /// The reports so far.
+        sealed: BTreeMap<Member, Report>,
+        /// True while the claim is written.
+        claiming: bool,
+    },
+}
+
+/// An epoch before it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Promoting {
+    /// Where the log ended when the promotion was seen, and when.
+    pub promoted: Option<(Lsn, Instant)>,
+    /// True once the promotion was told.
+    pub told: bool,
+}
+
+/// An epoch that serves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Primary {
+    /// Up to where the log must be acknowledged before clients are let in (I10).
+    pub tail: Lsn,
+    /// A change of the cohort that begins in Postgres.
+    pub change: Option<Change>,
+    /// A restart in place after a crash.
+    pub restart: Option<Restart>,
+    /// The holder hands over: when an ordered stop began.
+    pub leaving: Option<Instant>,
+}
+
+/// A removal from the cohort, or a rise of its acknowledgements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The members that stay.
+    pub standbys: BTreeSet<Member>,
+    /// The acknowledgements from now on.
+    pub acks: u16,
+    /// The end of the log when Postgres had changed.
+    pub cut: Option<Lsn>,
+}
+
+/// A crash restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restart {
+    /// When the crash was noticed.
+    pub crashed: Instant,
+    /// How often a start failed.
+    pub failed: u32,
+}
+
+/// Giving up an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fenced {
+    /// True if the record still names this boot, so that it must say that the epoch is free.
+    pub release: bool,
+    /// Until when that is tried.
+    pub until: Instant,
+}
+
+/// Getting onto the history of the holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rejoin {
+    /// How often a rewind failed.
+    pub failed: u32,
+    /// True once a rewind or a clone was done.
+    pub done: bool,
+}
+
+impl Machine {
+    /// Runs one state; tells whether it was left.
+    pub(super) fn run(&mut self, phase: Phase) -> (Phase, bool) {
+        let ending = self.s.stopping && !matches!(phase, Phase::Primary(_) | Phase::Fenced(_));
+        let next = match phase {
+            _ if ending => return (self.end(phase), false),
+            Phase::Init => self.init(),
+            Phase::Follower => self.follower(),
+            Phase::Sealed { asked } => self.sealed(asked),
+            Phase::Candidate(candidate) => self.candidate(candidate),
+            Phase::Promoting(promoting) => self.promoting(promoting),
+            Phase::Primary(primary) => self.primary(primary),
+            Phase::Fenced(fenced) => self.fenced(fenced),
+            Phase::Rejoin(rejoin) => self.rejoin(rejoin),
+            Phase::Quarantine => Next::Stay(self.quarantine()),
+        };
+        match next {
+            Next::Stay(phase) => (phase, false),
+            Next::Go(phase) => (phase, true),
+        }
+    }
+
+    /// The member ends: Postgres stops first.
+    fn end(&mut self, phase: Phase) -> Phase {
+        if self.s.pg.server == super::event::Server::Stopped && self.s.job.is_none() {
+            self.actions.push(super::action::Action::Exit);
+        } else if self.s.pg.server == super::event::Server::Primary {
+            self.job(Job::Kill);
+        } else {
+            self.job(Job::Stop);
+        }
+        phase
+    }
+
+    pub(super) fn note_failed(&mut self, job: &Job) {
+        match (&mut self.s.phase, job) {
+            (Phase::Rejoin(rejoin), Job::Rewind { .. }) => rejoin.failed += 1,
+            (Phase::Promoting(promoting), Job::Promote { .. }) => promoting.told = false,
+            (Phase::Primary(primary), Job::Restart) => {
+                if let Some(restart) = &mut primary.restart {
+                    restart.failed += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn note_done(&mut self, job: &Job) {
+        if let (Phase::Rejoin(rejoin), Job::Rewind { .. } | Job::Clone { .. }) =
+            (&mut self.s.phase, job)
+        {
+            rejoin.done = true;
+        }
+    }
+}
+
+/// Where a state leads.
+enum Next {
+    Stay(Phase),
+    Go(Phase),
+}

@@ -1,0 +1,233 @@
+//! `candidate`: asks, seals, claims for the best of the sealed (I4, I6, I8).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Candidate, Next, Phase, Promoting, Stage};
+use crate::machine::action::Action;
+use crate::machine::control::Record;
+use crate::machine::ids::{Holder, Member};
+use crate::machine::invariant::Rule;
+use crate::machine::message::{Message, Report};
+use crate::machine::step::Machine;
+use crate::record::Epoch;
+use howdah_types::Timeline;
+
+/// How often peers are asked again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+impl Machine {
+    pub(super) fn candidate(&mut self, mut candidate: Candidate) -> Next {
+        if self.is_named() {
+            return Next::Go(Phase::Promoting(Promoting::default()));
+        }
+        let overtaken = self
+            .record()
+            .is_some_and(|record| record.epoch >= candidate.epoch);
+        let promised = self.s.durable.promised > Some(candidate.epoch);
+        if overtaken || promised || self.leader().is_some() {
+            return Next::Go(self.lose());
+        }
+        if self.now >= candidate.until {
+            self.s.rounds_lost += 1;
+            return Next::Go(self.lose());
+        }
+        if self.s.missing && !self.keeps(Rule::MissingIsNotFree) {
+            self.create_as_free(candidate.epoch);
+            return Next::Stay(Phase::Candidate(candidate));
+        }
+        match &mut candidate.stage {
+            Stage::Canvass { read, willing } => {
+                if !*read {
+                    self.read_record();
+                }
+                if let Some(report) = self.own_consent() {
+                    willing.insert(self.s.config.me.member, report);
+                }
+                let enough = *read && self.choose(willing).is_some();
+                if enough {
+                    candidate.stage = self.begin_seal(candidate.epoch, willing.clone());
+                    candidate.until = self.now + self.s.config.timing.round;
+                    return Next::Go(Phase::Candidate(candidate));
+                }
+            }
+            Stage::Seal { sealed, claiming } => {
+                self.quieten();
+                if self.is_quiet()
+                    && let Some(report) = self.report()
+                {
+                    sealed.insert(self.s.config.me.member, report);
+                }
+                let sealed = sealed.clone();
+                if self.s.call.is_none() {
+                    *claiming = false;
+                }
+                if !*claiming {
+                    *claiming = self.claim(candidate.epoch, &sealed);
+                }
+            }
+        }
+        self.ask(&mut candidate);
+        Next::Stay(Phase::Candidate(candidate))
+    }
+
+    fn lose(&mut self) -> Phase {
+        self.s.round_at = None;
+        match (self.s.durable.promised, self.record()) {
+            (Some(promised), Some(record)) if promised > record.epoch => {
+                Phase::Sealed { asked: [].into() }
+            }
+            (Some(_), Some(record)) if record.holder == self.s.config.me => {
+                Phase::Sealed { asked: [].into() }
+            }
+            _ => Phase::Follower,
+        }
+    }
+
+    /// The own consent, by the same rule as that of peers.
+    fn own_consent(&self) -> Option<Report> {
+        let record = self.record()?;
+        self.consents(self.s.config.me, record)
+            .then(|| self.report())
+            .flatten()
+    }
+
+    fn choose(&self, sealed: &BTreeMap<Member, Report>) -> Option<Member> {
+        self.record()?.choose(sealed, self.s.config.rules)
+    }
+
+    /// INVARIANT I5: the own seal first. Its promise is on disk before anything of this step goes out.
+    fn begin_seal(&mut self, epoch: Epoch, willing: BTreeMap<Member, Report>) -> Stage {
+        self.s.durable.promised = self.s.durable.promised.max(Some(epoch));
+        self.s.quiet_since = self.now;
+        // INVARIANT I8: what was heard before the seals is not compared.
+        let sealed = if self.keeps(Rule::ChooseAfterSeal) {
+            BTreeMap::new()
+        } else {
+            willing
+        };
+        Stage::Seal {
+            sealed,
+            claiming: false,
+        }
+    }
+
+    /// Writes the claim for the best of the sealed, if they are enough.
+    fn claim(&mut self, epoch: Epoch, sealed: &BTreeMap<Member, Report>) -> bool {
+        let Some(observed) = self.s.observed.clone() else {
+            return false;
+        };
+        let Some(chosen) = observed.record.choose(sealed, self.s.config.rules) else {
+            return false;
+        };
+        // INVARIANT I4: still silent, by the version that is replaced.
+        let waited = self.now.since(observed.since) >= self.s.config.timing.wait_out;
+        let own = observed.record.holder.member == self.s.config.me.member;
+        let must = observed.record.must_wait_out() && self.keeps(Rule::WaitOut);
+        if must && !waited && !own || !self.may_write() {
+            return false;
+        }
+        let Some(report) = sealed.get(&chosen) else {
+            return false;
+        };
+        let record = self.claimed(epoch, &observed.record, report);
+        self.write_record(Some(observed.version), record);
+        true
+    }
+
+    /// INVARIANT I1: every claim takes a new epoch. I6: its floor is what the chosen holds, and the rules
+    /// of before bind until the epoch serves. I11: it takes a timeline that no promotion took.
+    fn claimed(&self, epoch: Epoch, old: &Record, chosen: &Report) -> Record {
+        let number = old.timeline.number().saturating_add(1);
+        let timeline = Timeline::new(number).unwrap_or(old.timeline);
+        let mut cohort = self.nobody(chosen.holder.member, timeline);
+        cohort.floor = Some(chosen.position.end);
+        Record {
+            epoch: if self.keeps(Rule::NewEpoch) {
+                epoch
+            } else {
+                old.epoch
+            },
+            revision: old.revision + 1,
+            holder: chosen.holder,
+            nonce: 0,
+            system: old.system,
+            timeline,
+            cohort,
+            older: old.binding(),
+            serving: false,
+            released: false,
+            intent: None,
+        }
+    }
+
+    /// Only without I1: takes a missing record for a free one.
+    fn create_as_free(&mut self, epoch: Epoch) {
+        self.s.durable.promised = self.s.durable.promised.max(Some(epoch));
+        self.quieten();
+        let old = self.record().cloned();
+        let (Some(old), Some(report), true) = (old, self.report(), self.is_quiet()) else {
+            return;
+        };
+        if self.s.call.is_none() && self.now >= self.s.call_after {
+            let mut record = self.claimed(epoch, &old, &report);
+            record.older.clear();
+            self.write_record(None, record);
+        }
+    }
+
+    fn ask(&mut self, candidate: &mut Candidate) {
+        if self.now.since(candidate.asked) < AGAIN {
+            return;
+        }
+        let Some(record) = self.record() else {
+            return;
+        };
+        candidate.asked = self.now;
+        let record = Box::new(record.clone());
+        let epoch = candidate.epoch;
+        let message = match candidate.stage {
+            Stage::Canvass { .. } => Message::Canvass { epoch, record },
+            Stage::Seal { .. } => Message::Seal { epoch, record },
+        };
+        for peer in &self.s.config.peers {
+            self.actions.push(Action::Send(*peer, message.clone()));
+        }
+    }
+
+    pub(in crate::machine) fn take_canvassed(
+        &mut self,
+        from: Holder,
+        epoch: Epoch,
+        answer: Option<Report>,
+        promised: Option<Epoch>,
+    ) {
+        let Phase::Candidate(candidate) = &mut self.s.phase else {
+            return;
+        };
+        let Stage::Canvass { willing, .. } = &mut candidate.stage else {
+            return;
+        };
+        if promised >= Some(candidate.epoch) {
+            // A new epoch is above every promise.
+            candidate.epoch = promised.map_or(candidate.epoch, Epoch::next);
+            willing.clear();
+        } else if candidate.epoch == epoch
+            && let Some(report) = answer
+        {
+            willing.insert(from.member, report);
+        }
+    }
+
+    pub(in crate::machine) fn take_sealed(&mut self, from: Holder, epoch: Epoch, report: Report) {
+        let Phase::Candidate(candidate) = &mut self.s.phase else {
+            return;
+        };
+        if candidate.epoch != epoch {
+            return;
+        }
+        if let Stage::Seal { sealed, .. } = &mut candidate.stage {
+            sealed.insert(from.member, report);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `follower`: a standby of the holder it hears.
+
+use super::{Candidate, Next, Phase, Rejoin, Stage};
+use crate::machine::action::Job;
+use crate::machine::event::{Data, Server};
+use crate::machine::invariant::Rule;
+use crate::machine::step::Machine;
+use crate::record::Epoch;
+
+impl Machine {
+    pub(super) fn follower(&mut self) -> Next {
+        match self.s.pg.data {
+            Data::Damaged => return Next::Go(Phase::Quarantine),
+            Data::Empty => return Next::Go(Phase::Rejoin(Rejoin::default())),
+            Data::Copy(own) if self.is_foreign(own) => return Next::Go(Phase::Quarantine),
+            _ => {}
+        }
+        if self.s.pg.server == Server::Primary {
+            // Nothing that follows is writable.
+            self.job(Job::Kill);
+            return Next::Stay(Phase::Follower);
+        }
+        if self.s.pg.server == Server::Stopped {
+            self.start();
+        }
+        if let Some(next) = self.follow_leader() {
+            return Next::Go(next);
+        }
+        if self.start_round() {
+            return Next::Go(self.round());
+        }
+        Next::Stay(Phase::Follower)
+    }
+
+    fn is_foreign(&self, own: howdah_types::SystemIdentifier) -> bool {
+        let recorded = self.record().and_then(|record| record.system);
+        recorded.is_some_and(|system| system != own)
+    }
+
+    /// INVARIANT I11: follows only where the own place is on the source's history.
+    fn follow_leader(&mut self) -> Option<Phase> {
+        let leader = self.leader()?;
+        let source = leader.follow.clone()?;
+        let of = leader.holder.member;
+        let end = self.s.pg.position.as_ref()?.end;
+        let Server::Standby { upstream, .. } = self.s.pg.server else {
+            return None;
+        };
+        let behind = upstream == Some(of) && !self.s.pg.fed;
+        if self.keeps(Rule::CheckHistory) && (behind || !source.can_feed(end)) {
+            return Some(Phase::Rejoin(Rejoin::default()));
+        }
+        if upstream != Some(of) {
+            self.job(Job::Receive(Some(of)));
+        }
+        None
+    }
+
+    /// True when the holder was silent for long enough and it is this member's turn.
+    pub(super) fn start_round(&mut self) -> bool {
+        if !self.suspects() {
+            self.s.round_at = None;
+            return false;
+        }
+        let at = match self.s.round_at {
+            Some(at) => at,
+            None => {
+                let at = self.now + self.delay();
+                self.s.round_at = Some(at);
+                at
+            }
+        };
+        self.now >= at
+    }
+
+    /// INVARIANT I4: a holder whose writes need no acknowledgement is waited out, unless it released or
+    /// was a boot of this very member.
+    fn suspects(&self) -> bool {
+        let timing = &self.s.config.timing;
+        let quiet = self.s.leader.as_ref().map_or(self.s.quiet_since, |leader| {
+            leader.heard.max(self.s.quiet_since)
+        });
+        let copy = matches!(self.s.pg.data, Data::Copy(_)) && self.s.pg.position.is_some();
+        if !copy || !self.s.pg.writes || self.now < self.s.yield_until {
+            return false;
+        }
+        let silent = self.now.since(quiet) >= timing.grant;
+        if self.s.missing {
+            return silent && !self.keeps(Rule::MissingIsNotFree);
+        }
+        let Some(observed) = &self.s.observed else {
+            // Without a record there is nothing to judge by; reading it is part of the round.
+            return silent;
+        };
+        let record = &observed.record;
+        if self.s.durable.seen.map(|(epoch, _)| epoch) > Some(record.epoch) {
+            // Peers told of a newer epoch: read it.
+            return silent;
+        }
+        let own = record.holder.member == self.s.config.me.member;
+        let heard_newer = self.leader().is_some();
+        if (own || record.released) && !heard_newer {
+            return true;
+        }
+        let waited = !record.must_wait_out()
+            || !self.keeps(Rule::WaitOut)
+            || self.now.since(observed.since) >= timing.wait_out;
+        silent && waited
+    }
+
+    fn delay(&self) -> std::time::Duration {
+        let me = self.s.config.me.member;
+        let rank = self.s.config.peers.iter().filter(|peer| **peer < me).count();
+        let attempt = self.s.rounds_lost.min(4);
+        let spread = self.s.config.jitter.rotate_left(7 * attempt) % 100;
+        let step = self.s.config.timing.rank;
+        let rank = u32::try_from(rank).unwrap_or(u32::MAX);
+        let wait = step.saturating_mul(rank) + std::time::Duration::from_millis(spread);
+        wait * 2_u32.pow(attempt)
+    }
+
+    /// A new round: asks first, promises nothing.
+    pub(super) fn round(&mut self) -> Phase {
+        let recorded = self.record().map(|record| record.epoch);
+        let highest = self.s.durable.highest().max(recorded);
+        self.s.round_at = None;
+        Phase::Candidate(Candidate {
+            epoch: highest.map_or(Epoch::FIRST, Epoch::next),
+            until: self.now + self.s.config.timing.round,
+            asked: crate::time::Instant::from_nanos(0),
+            stage: Stage::Canvass {
+                read: false,
+                willing: [].into(),
+            },
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! `init`: nothing is known yet. The driver has killed what was left on the volume.
+
+use super::{Next, Phase, Primary, Promoting, Rejoin, Restart};
+use crate::machine::event::Data;
+use crate::machine::ids::Member;
+use crate::machine::control::{Cohort, Record};
+use crate::machine::invariant::Rule;
+use crate::machine::step::Machine;
+use crate::record::Epoch;
+use howdah_types::Timeline;
+
+impl Machine {
+    pub(super) fn init(&mut self) -> Next {
+        if !self.keeps(Rule::HolderIsBoot) && self.holds() && self.is_copy() {
+            // The record names the member, and here a name is enough.
+            return Next::Go(Phase::Primary(Primary {
+                restart: Some(Restart {
+                    crashed: crate::time::Instant::from_nanos(0),
+                    failed: 0,
+                }),
+                ..Primary::default()
+            }));
+        }
+        let known = self.s.observed.is_some();
+        if !known && !self.s.missing {
+            self.read_record();
+        }
+        match self.s.pg.data {
+            Data::Unknown => Next::Stay(Phase::Init),
+            Data::Damaged => Next::Go(Phase::Quarantine),
+            Data::Copy(_) => Next::Go(Phase::Follower),
+            Data::Empty if known || self.leader().is_some() => {
+                Next::Go(Phase::Rejoin(Rejoin::default()))
+            }
+            Data::Empty if self.holds_first() => Next::Go(Phase::Promoting(Promoting::default())),
+            Data::Empty => {
+                self.bootstrap();
+                Next::Stay(Phase::Init)
+            }
+        }
+    }
+
+    fn is_copy(&self) -> bool {
+        matches!(self.s.pg.data, Data::Copy(_))
+    }
+
+    fn holds_first(&self) -> bool {
+        self.holds()
+    }
+
+    /// INVARIANT I1: a missing record is unknown, never free. Only a member that the operator allows to,
+    /// that never saw one and whose volume is empty, creates the first.
+    fn bootstrap(&mut self) {
+        let fresh = self.s.missing && self.s.durable.seen.is_none();
+        if !(fresh && self.s.config.may_bootstrap) {
+            if self.s.missing {
+                self.read_record();
+            }
+            return;
+        }
+        if !self.may_write() {
+            return;
+        }
+        let me = self.s.config.me;
+        let record = Record {
+            epoch: Epoch::FIRST,
+            revision: 1,
+            holder: me,
+            nonce: 0,
+            system: None,
+            timeline: Timeline::FIRST,
+            cohort: self.nobody(me.member, Timeline::FIRST),
+            older: Vec::new(),
+            serving: false,
+            released: false,
+            intent: None,
+        };
+        self.write_record(None, record);
+    }
+
+    /// The cohort of an epoch that does not serve yet.
+    pub(super) fn nobody(&self, writer: Member, timeline: Timeline) -> Cohort {
+        Cohort {
+            standbys: [].into(),
+            acks: self.s.config.policy.acks(),
+            writer,
+            timeline,
+            floor: None,
+        }
+    }
+}
