@@ -45,10 +45,10 @@ pub use event::{ApiEnd, Data, Event, JobEnd, PgView, Read, Server, Version};
 pub use ids::{Boot, Holder, Member};
 pub use invariant::{Rule, Rules};
 pub use message::{Message, Report};
-pub use phase::{Candidate, Change, Phase, Primary, Promoting, Rejoin, Restart, Stage};
+pub use phase::{Candidate, Change, Fenced, Phase, Primary, Promoting, Rejoin, Restart, Stage};
 pub use position::{Point, Position};
 pub use state::{Durable, State, Step};
 pub use step::step;
 
-
-
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ mod command;
 mod components;
 mod crds;
 mod gate;
+mod sim;
 mod tidy;
 mod tree;
 mod workspace;
@@ -35,6 +36,8 @@ enum Task {
     Test(gate::Args),
     /// Run the system tests alone
     E2e(gate::Args),
+    /// Play seeds of the high-availability simulation: one with `--seed N --trace`, or `--seeds N`
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Check => Workspace::load().and_then(|workspace| crds::check(&workspace)),
         Task::Test(args) => gate::run_all(args),
         Task::E2e(args) => gate::run_system(args),
+        Task::Sim(args) => Workspace::load().and_then(|workspace| sim::run(&workspace, args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

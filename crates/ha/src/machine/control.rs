@@ -107,9 +107,7 @@ impl Record {
         };
         let (best, report) = sealed.iter().max_by_key(|(member, report)| {
             let end = report.position.end;
-            let timeline = rules
-                .keeps(Rule::CompareEpochFirst)
-                .then_some(end.timeline);
+            let timeline = rules.keeps(Rule::CompareEpochFirst).then_some(end.timeline);
             (
                 timeline,
                 end.lsn,

@@ -137,8 +137,9 @@ impl Machine {
         } else {
             self.s.durable.seen.map(|(epoch, _)| epoch)
         };
-        self.s.leader.as_ref().filter(|leader| {
-            Some(leader.epoch) >= highest && self.now.since(leader.heard) < limit
-        })
+        self.s
+            .leader
+            .as_ref()
+            .filter(|leader| Some(leader.epoch) >= highest && self.now.since(leader.heard) < limit)
     }
 }

@@ -144,7 +144,9 @@ impl Machine {
         let Some(mut record) = self.record().cloned() else {
             return;
         };
-        let stood_by = self.grants_until(&record.cohort).is_none_or(|at| self.now < at);
+        let stood_by = self
+            .grants_until(&record.cohort)
+            .is_none_or(|at| self.now < at);
         let serving = matches!(self.s.phase, Phase::Primary(_));
         if !(serving && stood_by && self.is_mine(&record)) || self.s.call.is_some() {
             return;
@@ -153,7 +155,12 @@ impl Machine {
             return;
         }
         self.s.call_after = self.now + PAUSE;
-        record.epoch = self.s.durable.highest().max(Some(record.epoch)).map_or(record.epoch, |e| e.next());
+        record.epoch = self
+            .s
+            .durable
+            .highest()
+            .max(Some(record.epoch))
+            .map_or(record.epoch, |e| e.next());
         record.revision += 1;
         self.write_record(None, record);
     }

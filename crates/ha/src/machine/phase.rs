@@ -17,6 +17,7 @@ use howdah_types::Lsn;
 use super::action::Job;
 use super::ids::Member;
 use super::message::Report;
+use super::position::Point;
 use super::step::Machine;
 use crate::record::Epoch;
 use crate::time::Instant;
@@ -133,6 +134,8 @@ pub struct Fenced {
 /// Getting onto the history of the holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rejoin {
+    /// Where the own copy ended, if it was told.
+    pub end: Option<Point>,
     /// How often a rewind failed.
     pub failed: u32,
     /// True once a rewind or a clone was done.

@@ -58,7 +58,7 @@ impl Machine {
             && (self.s.durable.promised < Some(epoch)
                 || sealed && self.s.durable.promised == Some(epoch));
         let system = matches!((self.s.pg.data, record.system), (Data::Copy(own), Some(system)) if own == system);
-        phase && new && system && self.consents(from, record)
+        phase && new && system && self.s.pg.writes && self.consents(from, record)
     }
 
     /// A grant binds, unless its holder gave the epoch up or is dead: another boot of it asks.

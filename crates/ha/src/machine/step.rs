@@ -33,8 +33,7 @@ pub fn step(state: State, event: Event, now: Instant) -> Step {
     machine.greet();
     machine.renew();
     machine.set_guard();
-    let persist =
-        machine.s.durable != before && machine.s.config.rules.keeps(Rule::PersistPromise);
+    let persist = machine.s.durable != before && machine.s.config.rules.keeps(Rule::PersistPromise);
     Step {
         next: machine.s,
         persist,
@@ -192,9 +191,9 @@ impl Machine {
     /// INVARIANT I2: whatever starts, starts as a standby.
     pub(super) fn start(&mut self) {
         let writable = !self.keeps(Rule::StartAsStandby)
-            && self.record().is_some_and(|record| {
-                record.holder.member == self.s.config.me.member
-            });
+            && self
+                .record()
+                .is_some_and(|record| record.holder.member == self.s.config.me.member);
         self.job(Job::Start { writable });
     }
 
@@ -247,10 +246,7 @@ impl Machine {
     pub(super) fn quieten(&mut self) {
         match self.s.pg.server {
             Server::Stopped => self.start(),
-            Server::Standby {
-                upstream: None,
-                receiving: false,
-            } => {}
+            Server::Standby { upstream: None, .. } => {}
             Server::Standby { .. } => self.job(Job::Receive(None)),
             Server::Primary => self.job(Job::Kill),
         }

@@ -8,7 +8,9 @@ use crate::machine::step::Machine;
 impl Machine {
     /// The way into the state: the epoch is never taken up again by this boot.
     pub(super) fn fence(&mut self, release: bool) -> Next {
-        let epoch = self.record().filter(|record| record.holder == self.s.config.me);
+        let epoch = self
+            .record()
+            .filter(|record| record.holder == self.s.config.me);
         let epoch = epoch.map(|record| record.epoch);
         if !release {
             self.s.forfeited = self.s.forfeited.max(epoch);
@@ -26,7 +28,11 @@ impl Machine {
             self.job(Job::Kill);
             return Next::Stay(Phase::Fenced(fenced));
         }
-        let mine = self.s.observed.clone().filter(|observed| self.is_mine(&observed.record));
+        let mine = self
+            .s
+            .observed
+            .clone()
+            .filter(|observed| self.is_mine(&observed.record));
         let Some(observed) = mine.filter(|_| fenced.release) else {
             return self.step_down(false);
         };

@@ -48,7 +48,10 @@ impl Machine {
         };
         let behind = upstream == Some(of) && !self.s.pg.fed;
         if self.keeps(Rule::CheckHistory) && (behind || !source.can_feed(end)) {
-            return Some(Phase::Rejoin(Rejoin::default()));
+            return Some(Phase::Rejoin(Rejoin {
+                end: Some(end),
+                ..Rejoin::default()
+            }));
         }
         if upstream != Some(of) {
             self.job(Job::Receive(Some(of)));
@@ -110,7 +113,13 @@ impl Machine {
 
     fn delay(&self) -> std::time::Duration {
         let me = self.s.config.me.member;
-        let rank = self.s.config.peers.iter().filter(|peer| **peer < me).count();
+        let rank = self
+            .s
+            .config
+            .peers
+            .iter()
+            .filter(|peer| **peer < me)
+            .count();
         let attempt = self.s.rounds_lost.min(4);
         let spread = self.s.config.jitter.rotate_left(7 * attempt) % 100;
         let step = self.s.config.timing.rank;

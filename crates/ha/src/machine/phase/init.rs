@@ -1,9 +1,9 @@
 //! `init`: nothing is known yet. The driver has killed what was left on the volume.
 
 use super::{Next, Phase, Primary, Promoting, Rejoin, Restart};
+use crate::machine::control::{Cohort, Record};
 use crate::machine::event::Data;
 use crate::machine::ids::Member;
-use crate::machine::control::{Cohort, Record};
 use crate::machine::invariant::Rule;
 use crate::machine::step::Machine;
 use crate::record::Epoch;
@@ -29,10 +29,11 @@ impl Machine {
             Data::Unknown => Next::Stay(Phase::Init),
             Data::Damaged => Next::Go(Phase::Quarantine),
             Data::Copy(_) => Next::Go(Phase::Follower),
+            // A boot that holds an epoch and has nothing yet is the one that created the record.
+            Data::Empty if self.holds() => Next::Go(Phase::Promoting(Promoting::default())),
             Data::Empty if known || self.leader().is_some() => {
                 Next::Go(Phase::Rejoin(Rejoin::default()))
             }
-            Data::Empty if self.holds_first() => Next::Go(Phase::Promoting(Promoting::default())),
             Data::Empty => {
                 self.bootstrap();
                 Next::Stay(Phase::Init)
@@ -42,10 +43,6 @@ impl Machine {
 
     fn is_copy(&self) -> bool {
         matches!(self.s.pg.data, Data::Copy(_))
-    }
-
-    fn holds_first(&self) -> bool {
-        self.holds()
     }
 
     /// INVARIANT I1: a missing record is unknown, never free. Only a member that the operator allows to,
@@ -62,14 +59,16 @@ impl Machine {
             return;
         }
         let me = self.s.config.me;
+        // A new database system is on the first timeline; the promotion takes the second.
+        let timeline = Timeline::new(2).unwrap_or(Timeline::FIRST);
         let record = Record {
             epoch: Epoch::FIRST,
             revision: 1,
             holder: me,
             nonce: 0,
             system: None,
-            timeline: Timeline::FIRST,
-            cohort: self.nobody(me.member, Timeline::FIRST),
+            timeline,
+            cohort: self.nobody(me.member, timeline),
             older: Vec::new(),
             serving: false,
             released: false,

@@ -35,9 +35,9 @@ impl Machine {
         } else if empty {
             self.job(Job::Clone { from });
         } else if rejoin.failed < REWINDS {
-            let fork = self.s.pg.position.as_ref().and_then(|own| {
+            let fork = rejoin.end.and_then(|end| {
                 let follow = leader.follow.as_ref()?;
-                follow.reach(own.end.timeline)
+                follow.reach(end.timeline)
             });
             let fork = fork.filter(|_| self.keeps(Rule::ArchiveWithinFork));
             self.job(Job::Rewind { from, fork });

@@ -1,0 +1,106 @@
+//! What goes wrong, when, and for how long. A plan is drawn from the seed before the run.
+
+use crate::rng::Rng;
+
+/// One fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SIGKILL of the postmaster.
+    KillPostgres(usize),
+    /// SIGKILL of the agent, and with it of all of its container.
+    KillAgent(usize),
+    /// Power loss.
+    PowerLoss(usize),
+    /// SIGSTOP of the agent alone.
+    PauseAgent(usize),
+    /// SIGSTOP of Postgres alone.
+    FreezePostgres(usize),
+    /// The whole node stands still while its clock goes on.
+    FreezeNode(usize),
+    /// The whole node stands still, and its clock with it.
+    PauseVm(usize),
+    /// No way from one node to another. The last number stands for the API server.
+    Cut(usize, usize),
+    /// No way in either direction between a node and any other; true: the API server neither.
+    Isolate(usize, bool),
+    /// The API server is away.
+    ApiDown,
+    /// Calls take seconds.
+    ApiSlow,
+    /// Calls are applied and their answers lost.
+    ApiLosesReplies,
+    /// Somebody deletes the record.
+    DeleteRecord,
+    /// The store is restored to an older state.
+    Restore,
+    /// Writes to the disk hang.
+    DiskHang(usize),
+    /// Writes to the disk fail.
+    DiskError(usize),
+    /// People ask for a switchover.
+    Switchover(usize),
+}
+
+/// A fault with its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub kind: Kind,
+    /// When it begins, in microseconds.
+    pub from: u64,
+    /// When it ends.
+    pub until: u64,
+}
+
+const SECOND: u64 = 1_000_000;
+
+/// Draws the faults of a run; most of them near each other, which is what breaks things.
+pub(crate) fn plan(rng: &mut Rng, nodes: usize, start: u64, end: u64) -> Vec<Fault> {
+    let number = rng.between(1, 7);
+    let mut faults: Vec<Fault> = Vec::new();
+    for _ in 0..number {
+        let near = faults.last().map(|fault| fault.from);
+        let from = match near {
+            Some(near) if rng.percent(60) => near + rng.between(0, 4 * SECOND),
+            _ => rng.between(start, end),
+        };
+        let long = match rng.between(0, 3) {
+            0 => rng.between(20_000, 800_000),
+            1 => rng.between(SECOND, 4 * SECOND),
+            2 => rng.between(3 * SECOND, 10 * SECOND),
+            _ => rng.between(5 * SECOND, 25 * SECOND),
+        };
+        let kind = kind(rng, nodes);
+        faults.push(Fault {
+            kind,
+            from: from.min(end),
+            until: (from + long).min(end + 5 * SECOND),
+        });
+    }
+    faults
+}
+
+fn kind(rng: &mut Rng, nodes: usize) -> Kind {
+    let node = rng.index(nodes);
+    let other = rng.index(nodes + 1);
+    match rng.between(0, 22) {
+        0 | 1 => Kind::KillPostgres(node),
+        2 => Kind::KillAgent(node),
+        3 | 4 => Kind::PowerLoss(node),
+        5 => Kind::PauseAgent(node),
+        6 => Kind::FreezePostgres(node),
+        7 => Kind::FreezeNode(node),
+        8 => Kind::PauseVm(node),
+        9 | 10 => Kind::Cut(node, other),
+        11 | 12 => Kind::Isolate(node, true),
+        13 | 14 => Kind::Isolate(node, false),
+        15 => Kind::ApiDown,
+        16 => Kind::ApiSlow,
+        17 => Kind::ApiLosesReplies,
+        18 => Kind::DeleteRecord,
+        19 => Kind::DiskHang(node),
+        20 => Kind::DiskError(node),
+        21 => Kind::Restore,
+        _ => Kind::Switchover(node),
+    }
+}

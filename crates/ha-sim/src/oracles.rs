@@ -1,0 +1,344 @@
+//! The promises, judged as things happen.
+
+use std::collections::BTreeSet;
+
+use howdah_ha::Epoch;
+use howdah_ha::machine::{Job, Message, Policy, Record};
+use howdah_types::Lsn;
+
+use crate::faults::Kind;
+use crate::ledger::{Acked, Oracle};
+use crate::node::index;
+use crate::postgres::{Copy, Running, count};
+use crate::world::{SECOND, World};
+
+/// What the async mode may lose before the last acknowledgement of an epoch: the time after which a silent
+/// standby leaves the cohort, the window of authority, and the kill.
+const LOSS: u64 = 10 * SECOND;
+
+impl World {
+    /// O1 and O6, at each write of the record.
+    pub(crate) fn judge_write(&mut self, before: Option<Record>, record: &Record) {
+        let now = self.now;
+        let known = *self
+            .ledger
+            .holders
+            .entry(record.epoch)
+            .or_insert(record.holder);
+        if known != record.holder {
+            let what = format!("epoch {} has two holders", record.epoch);
+            self.ledger.broken(Oracle::OneHolder, now, what);
+        }
+        if self.ledger.highest > Some(record.epoch) {
+            let what = format!("epoch {} after a higher one", record.epoch);
+            self.ledger.broken(Oracle::OneHolder, now, what);
+        }
+        self.ledger.highest = self.ledger.highest.max(Some(record.epoch));
+        let last = self.ledger.last_write.entry(record.holder).or_insert(now);
+        *last = now;
+        self.tell(|_| {
+            format!(
+                "record: epoch {} of {} rev {} serving {} released {} S {:?} W {} older {}",
+                record.epoch,
+                record.holder.member,
+                record.revision,
+                record.serving,
+                record.released,
+                record
+                    .cohort
+                    .standbys
+                    .iter()
+                    .map(|m| m.0)
+                    .collect::<Vec<_>>(),
+                record.cohort.acks,
+                record.older.len()
+            )
+        });
+        let changed = before
+            .as_ref()
+            .is_some_and(|before| before.holder != record.holder);
+        if let (true, Some(before)) = (changed, before) {
+            self.judge_claim(&before, record);
+        }
+        let last = self.ledger.served.last().map(|(_, holder)| *holder);
+        if record.serving && last != Some(record.holder) {
+            self.ledger.served.push((record.epoch, record.holder));
+        }
+    }
+
+    /// O6: who is sealed, by what is on the disks, meets who acknowledged.
+    fn judge_claim(&mut self, before: &Record, record: &Record) {
+        if !before.serving || before.cohort.acks == 0 {
+            return;
+        }
+        let cohort = &before.cohort;
+        let sealed = |node: usize| {
+            let this = &self.nodes[node];
+            this.durable.promised >= Some(record.epoch)
+        };
+        let met = cohort
+            .standbys
+            .iter()
+            .filter(|standby| sealed(index(**standby)))
+            .count();
+        let writer = sealed(index(cohort.writer));
+        if !writer && met + usize::from(cohort.acks) <= cohort.standbys.len() {
+            let what = format!(
+                "epoch {} was claimed with {met} of {:?} sealed, {} acknowledge",
+                record.epoch, cohort.standbys, cohort.acks
+            );
+            self.ledger.broken(Oracle::QuorumMet, self.now, what);
+        }
+    }
+
+    /// O5: what a member told to be sealed at is never below what it told before.
+    pub(crate) fn judge_message(&mut self, node: usize, message: &Message) {
+        if let Message::Sealed { epoch, .. } = message {
+            let sealed = &mut self.nodes[node].sealed;
+            *sealed = (*sealed).max(Some(*epoch));
+        }
+    }
+
+    /// O5: nothing is received from an epoch below a seal.
+    pub(crate) fn judge_received(&mut self, node: usize, from: usize) {
+        let sealed = self.nodes[node].sealed;
+        let Some(epoch) = self.epoch_of(from) else {
+            return;
+        };
+        if sealed > Some(epoch) {
+            let what =
+                format!("m{node}, sealed at {sealed:?}, receives from m{from} of epoch {epoch}");
+            self.ledger.broken(Oracle::SealMonotone, self.now, what);
+        }
+    }
+
+    fn epoch_of(&self, node: usize) -> Option<Epoch> {
+        let agent = self.nodes[node].agent.as_ref()?;
+        let observed = agent.state.as_ref()?.observed.as_ref()?;
+        let named = observed.record.holder.member == agent.holder.member;
+        named.then_some(observed.record.epoch)
+    }
+
+    /// O4, O2: a promotion is of the holder, and of a complete copy.
+    pub(crate) fn judge_promotion(&mut self, node: usize) {
+        self.judge_holder(node, "is promoted");
+        self.judge_complete(node, "is promoted");
+    }
+
+    fn judge_holder(&mut self, node: usize, does: &str) {
+        let holder = self.nodes[node].agent.as_ref().map(|agent| agent.holder);
+        let epoch = self.epoch_of(node);
+        let held = epoch.and_then(|epoch| self.ledger.holders.get(&epoch).copied());
+        if held != holder {
+            let what = format!("m{node} {does} without holding an epoch");
+            self.ledger.broken(Oracle::WritableIsHolder, self.now, what);
+        }
+    }
+
+    /// O4: the one start that is writable is that of the holder, which renewed since.
+    pub(crate) fn judge_restart(&mut self, node: usize) {
+        self.judge_holder(node, "starts writable");
+        let died = self.nodes[node].pg.died;
+        let holder = self.nodes[node].agent.as_ref().map(|agent| agent.holder);
+        let wrote = holder.and_then(|holder| self.ledger.last_write.get(&holder).copied());
+        if wrote < Some(died) {
+            let what = format!("m{node} starts writable without a renewal since it crashed");
+            self.ledger.broken(Oracle::WritableIsHolder, self.now, what);
+        }
+    }
+
+    fn judge_complete(&mut self, node: usize, does: &str) {
+        let Some(copy) = &self.nodes[node].pg.copy else {
+            return;
+        };
+        let lost = self.ledger.lacks(copy);
+        if let Some(first) = lost.first() {
+            let what = format!(
+                "m{node} {does} without {} acknowledged writes, first {first}",
+                lost.len()
+            );
+            self.ledger.broken(Oracle::AckedSurvives, self.now, what);
+        }
+    }
+
+    /// O2, O9: clients come in.
+    pub(crate) fn judge_open(&mut self, node: usize) {
+        self.judge_complete(node, "lets clients in");
+        let Some(copy) = &self.nodes[node].pg.copy else {
+            return;
+        };
+        let log: BTreeSet<_> = copy.log.iter().copied().collect();
+        let mut lost = Vec::new();
+        for acked in self.ledger.acked.iter().filter(|acked| !acked.strict) {
+            let last = self.ledger.last_ack.get(&acked.timeline).copied();
+            let late = acked.at + LOSS < last.unwrap_or(acked.at);
+            if !log.contains(&acked.txn) && late && !self.ledger.excused.contains(&acked.txn) {
+                lost.push(acked.txn);
+            }
+        }
+        if !lost.is_empty() {
+            let what = format!("m{node} lost {} old writes", lost.len());
+            self.ledger.broken(Oracle::LossBounded, self.now, what);
+        }
+        // A write is lost once; what follows is judged without it.
+        let gone = self.ledger.acked.iter().filter(|acked| !acked.strict);
+        let gone: Vec<_> = gone
+            .map(|acked| acked.txn)
+            .filter(|txn| !log.contains(txn))
+            .collect();
+        self.ledger.excused.extend(gone);
+        let epoch = self.epoch_of(node).unwrap_or(Epoch::FIRST);
+        if self
+            .ledger
+            .newest_open
+            .as_ref()
+            .is_none_or(|(newest, _, _)| epoch >= *newest)
+        {
+            self.ledger.newest_open = Some((epoch, log, self.now));
+        }
+    }
+
+    /// O3: an older epoch acknowledges only what the newest held when it let clients in.
+    pub(crate) fn judge_acked(&mut self, node: usize, acked: &[Acked]) {
+        let Some(epoch) = self.epoch_of_log(node) else {
+            return;
+        };
+        let Some((newest, held, _)) = &self.ledger.newest_open else {
+            return;
+        };
+        if epoch >= *newest {
+            return;
+        }
+        let strict = acked.iter().all(|acked| acked.strict);
+        let thawing = self.now < self.nodes[node].thawed + SECOND;
+        let stopped_clock = self
+            .faults
+            .iter()
+            .any(|fault| matches!(fault.kind, Kind::PauseVm(_)));
+        let excused = !strict && (thawing || stopped_clock);
+        let foreign = acked.iter().find(|acked| !held.contains(&acked.txn));
+        if let (Some(txn), false) = (foreign, excused) {
+            let what = format!(
+                "m{node} of epoch {epoch} acknowledges {} after epoch {newest}",
+                txn.txn
+            );
+            self.ledger.broken(Oracle::NoOverlap, self.now, what);
+        }
+    }
+
+    /// The epoch under which a running primary writes: the newest that its member ever held.
+    fn epoch_of_log(&self, node: usize) -> Option<Epoch> {
+        let holder = self.nodes[node].agent.as_ref()?.holder;
+        let held = self.ledger.holders.iter().rev();
+        held.clone()
+            .find(|(_, known)| **known == holder)
+            .map(|(epoch, _)| *epoch)
+    }
+
+    /// O7: the leftovers of an old timeline are not archived past its fork.
+    pub(crate) fn judge_leftovers(&mut self, node: usize, source: &Copy, fork: Option<Lsn>) {
+        let Some(own) = &self.nodes[node].pg.copy else {
+            return;
+        };
+        let left = source.position().reach(own.timeline).map_or(0, count);
+        if fork.is_none() && own.timeline != source.timeline && own.log.len() > left && left > 0 {
+            let what = format!("m{node} archives {} past the fork {left}", own.log.len());
+            self.ledger.broken(Oracle::ArchiveStable, self.now, what);
+        }
+    }
+
+    /// O8: a copy is replaced only while another complete one is there.
+    pub(crate) fn judge_wipe(&mut self, node: usize) {
+        let complete = |copy: &Copy| self.ledger.lacks(copy).is_empty();
+        let others = (0..self.nodes.len()).filter(|other| *other != node);
+        let kept = others
+            .filter_map(|other| self.nodes[other].pg.copy.as_ref())
+            .any(complete);
+        let own = self.nodes[node].pg.copy.as_ref();
+        if own.is_some_and(complete) && !kept {
+            let what = format!("m{node} replaces the last complete copy");
+            self.ledger.broken(Oracle::LastCopyKept, self.now, what);
+        }
+    }
+
+    /// I14: the route.
+    pub(crate) fn route(&mut self, node: usize, epoch: Epoch, unless_newer: bool) {
+        if unless_newer && self.ledger.route > Some(epoch) {
+            return;
+        }
+        if self.ledger.route > Some(epoch) {
+            let what = format!("m{node} of epoch {epoch} takes the route of a newer one");
+            self.ledger.broken(Oracle::RouteMonotone, self.now, what);
+        }
+        self.ledger.route = Some(epoch);
+    }
+
+    /// True if a primary serves, acknowledged just now, and all others stream from it.
+    pub(crate) fn is_well(&self) -> bool {
+        let mut primaries = (0..self.nodes.len()).filter(|node| {
+            let pg = &self.nodes[*node].pg;
+            pg.running == Running::Primary && pg.open
+        });
+        let (Some(primary), None) = (primaries.next(), primaries.next()) else {
+            return false;
+        };
+        let recent = self
+            .ledger
+            .acked
+            .last()
+            .is_some_and(|acked| acked.at + SECOND > self.now);
+        let wanted = match self.policy {
+            Policy::Async => 0,
+            policy => policy.acks(),
+        };
+        let pg = &self.nodes[primary].pg;
+        recent
+            && pg.senders.len() + 1 == self.nodes.len()
+            && pg.names.acks == wanted
+            && pg
+                .senders
+                .values()
+                .all(|sender| sender.contact + SECOND > self.now)
+    }
+
+    /// O10 and O11.
+    pub(crate) fn judge_end(&mut self) {
+        if !self.healed || !self.is_well() {
+            let what = format!("not well at the end: {}", self.summary());
+            self.ledger.broken(Oracle::Heals, self.now, what);
+        }
+        let moves = self.ledger.served.windows(2);
+        let moves = moves
+            .filter(|pair| pair[0].1.member != pair[1].1.member)
+            .count();
+        if moves > 2 * self.faults.len() {
+            let what = format!("{moves} failovers for {} faults", self.faults.len());
+            self.ledger.broken(Oracle::NoFlapping, self.now, what);
+        }
+    }
+
+    fn summary(&self) -> String {
+        let members = self.nodes.iter().enumerate().map(|(number, node)| {
+            let state = node.agent.as_ref().and_then(|agent| agent.state.as_ref());
+            let phase = state
+                .map(|state| format!("{:?}", state.phase))
+                .unwrap_or_default();
+            let phase: String = phase.chars().take_while(|c| c.is_alphanumeric()).collect();
+            let job = state.and_then(|state| state.job.clone());
+            let kill = job == Some(Job::Kill);
+            let end = node
+                .pg
+                .copy
+                .as_ref()
+                .map(|copy| copy.position().end.to_string());
+            format!(
+                "m{number} {phase} {:?} open {} at {} fed {} job {job:?} kill {kill}",
+                node.pg.running,
+                node.pg.open,
+                end.unwrap_or_default(),
+                node.pg.fed
+            )
+        });
+        members.collect::<Vec<_>>().join("; ")
+    }
+}

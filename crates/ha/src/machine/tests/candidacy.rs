@@ -1,0 +1,209 @@
+//! candidate and promoting.
+
+use pretty_assertions::assert_eq;
+
+use super::*;
+
+/// m1 after the holder was silent: it asks its peers and reads the record.
+fn canvassing() -> Step {
+    let waiting = step(member(1), Event::Tick, at(2000)).next;
+    step(waiting, Event::Tick, at(2150))
+}
+
+fn canvassed(from: u16, lsn: u64) -> Event {
+    let message = Message::Canvassed {
+        epoch: epoch(4),
+        willing: Some(report(from, 3, lsn)),
+        promised: Some(epoch(3)),
+    };
+    Event::Message(holder(from), message)
+}
+
+fn sealed(from: u16, lsn: u64) -> Event {
+    let message = Message::Sealed {
+        epoch: epoch(4),
+        report: report(from, 3, lsn),
+    };
+    Event::Message(holder(from), message)
+}
+
+fn read_again() -> Event {
+    let found = Read::Found(Box::new(record()), Version(5));
+    Event::Api(ApiEnd::Read(found))
+}
+
+fn sealing() -> State {
+    let state = step(canvassing().next, read_again(), at(2160)).next;
+    step(state, canvassed(2, 40), at(2170)).next
+}
+
+#[test]
+fn a_silent_holder_is_suspected_in_the_order_of_the_members() {
+    let early = step(member(1), Event::Tick, at(1999)).next;
+    assert_eq!(early.round_at, None);
+    assert_eq!(
+        step(member(1), Event::Tick, at(2000)).next.round_at,
+        Some(at(2150))
+    );
+    assert_eq!(
+        step(member(2), Event::Tick, at(2000)).next.round_at,
+        Some(at(2300))
+    );
+}
+
+#[test]
+fn a_candidate_asks_before_it_promises() {
+    let step = canvassing();
+    let message = Message::Canvass {
+        epoch: epoch(4),
+        record: Box::new(record()),
+    };
+    assert_eq!(
+        step.actions,
+        [
+            Action::ReadRecord,
+            Action::Send(Member(0), message.clone()),
+            Action::Send(Member(2), message),
+        ]
+    );
+    assert!(!step.persist);
+    assert_eq!(step.next.durable.promised, None);
+}
+
+#[test]
+fn it_seals_itself_and_its_peers_once_enough_would_agree_and_the_record_was_read() {
+    let state = step(canvassing().next, canvassed(2, 40), at(2160)).next;
+    assert_eq!(state.durable.promised, None, "the record was not read yet");
+    let step = step(state, read_again(), at(2170));
+    assert!(step.persist);
+    assert_eq!(step.next.durable.promised, Some(epoch(4)));
+    assert_eq!(step.actions, [], "peers were asked just now");
+}
+
+#[test]
+fn it_claims_for_the_best_of_the_sealed() {
+    let step = step(sealing(), sealed(2, 41), at(2180));
+    let [
+        Action::WriteRecord {
+            expected,
+            record: claim,
+        },
+    ] = &step.actions[..]
+    else {
+        panic!("{:?}", step.actions);
+    };
+    assert_eq!(*expected, Some(Version(5)));
+    let expected = Record {
+        epoch: epoch(4),
+        revision: 10,
+        holder: holder(2),
+        nonce: claim.nonce,
+        timeline: timeline(4),
+        cohort: Cohort {
+            standbys: members([]),
+            acks: 1,
+            writer: Member(2),
+            timeline: timeline(4),
+            floor: Some(position(3, 41).end),
+        },
+        older: vec![record().cohort],
+        serving: false,
+        ..record()
+    };
+    assert_eq!(**claim, expected);
+}
+
+#[test]
+fn a_holder_without_acknowledgements_is_waited_out() {
+    let mut state = member(1);
+    let record = &mut state.observed.as_mut().unwrap().record;
+    record.cohort.acks = 0;
+    let early = step(state.clone(), Event::Tick, at(5999)).next;
+    assert_eq!(early.round_at, None);
+    assert_eq!(
+        step(state, Event::Tick, at(6000)).next.round_at,
+        Some(at(6150))
+    );
+}
+
+#[test]
+fn a_round_ends_when_the_holder_is_heard_or_another_won_or_time_is_up() {
+    let heard = step(canvassing().next, heartbeat(0, 3, None), at(2200)).next;
+    assert_eq!(heard.phase, Phase::Follower);
+    let mut other = record();
+    other.epoch = epoch(4);
+    other.holder = holder(2);
+    let won = Event::Watched(Read::Found(Box::new(other), Version(6)));
+    let next = step(sealing(), won, at(2200)).next;
+    assert_eq!(next.phase, Phase::Follower);
+    let late = step(sealing(), Event::Tick, at(9000)).next;
+    assert!(
+        matches!(late.phase, Phase::Sealed { .. }),
+        "{:?}",
+        late.phase
+    );
+    assert_eq!(late.rounds_lost, 1);
+}
+
+/// m1 chosen for epoch 4.
+fn chosen() -> State {
+    let state = step(sealing(), sealed(2, 40), at(2180)).next;
+    step(state, Event::Api(ApiEnd::Written(Version(6))), at(2200)).next
+}
+
+#[test]
+fn names_come_before_the_promotion_and_the_timeline_is_that_of_the_claim() {
+    let state = chosen();
+    assert_eq!(state.phase, Phase::Promoting(Promoting::default()));
+    let blocked = Names {
+        standbys: members([]),
+        acks: 1,
+    };
+    assert_eq!(state.job, Some(Job::SetNames(blocked)));
+    let step = step(state, Event::Job(JobEnd::NamesSet(Lsn::new(40))), at(2210));
+    let timeline = Some(timeline(4));
+    assert_eq!(step.actions, [Action::Do(Job::Promote { timeline })]);
+}
+
+#[test]
+fn an_epoch_serves_once_its_first_write_was_acknowledged() {
+    let mut state = chosen();
+    let names = Names {
+        standbys: members([2]),
+        acks: 1,
+    };
+    state.job = None;
+    state.names = Some(names);
+    let mut pg = view(Server::Primary);
+    pg.position = Some(position(4, 42));
+    pg.standbys = [(Member(2), Lsn::new(41))].into();
+    let step_early = step(state, Event::Postgres(pg.clone()), at(2300));
+    let wrote = |step: &Step| {
+        let write = step.actions.iter().find_map(|action| match action {
+            Action::WriteRecord { record, .. } => Some(record.clone()),
+            _ => None,
+        });
+        write.filter(|record| record.serving)
+    };
+    assert_eq!(wrote(&step_early), None);
+    pg.standbys = [(Member(2), Lsn::new(42))].into();
+    let step = step(step_early.next, Event::Postgres(pg), at(2310));
+    let record = wrote(&step).unwrap();
+    assert_eq!(record.older, []);
+    assert_eq!(record.cohort.standbys, members([2]));
+    assert_eq!(record.cohort.floor, Some(position(4, 42).end));
+}
+
+#[test]
+fn who_lost_the_epoch_while_promoting_is_fenced() {
+    let mut other = record();
+    other.epoch = epoch(5);
+    other.holder = holder(2);
+    let seen = Event::Watched(Read::Found(Box::new(other), Version(9)));
+    let step = step(chosen(), seen, at(2300));
+    assert_eq!(step.actions, [Action::Do(Job::Kill)]);
+    assert!(matches!(
+        step.next.phase,
+        Phase::Fenced(Fenced { release: false, .. })
+    ));
+}

@@ -1,0 +1,254 @@
+//! primary and fenced.
+
+use pretty_assertions::assert_eq;
+
+use super::*;
+
+fn write_of(step: &Step) -> Option<Record> {
+    step.actions.iter().find_map(|action| match action {
+        Action::WriteRecord { record, .. } => Some((**record).clone()),
+        _ => None,
+    })
+}
+
+fn grant(mut state: State, from: u16, sent: Instant) -> State {
+    let message = Message::Grant {
+        epoch: epoch(3),
+        sent,
+        granted: true,
+        promised: Some(epoch(3)),
+    };
+    state = step(state, Event::Message(holder(from), message), sent).next;
+    state
+}
+
+#[test]
+fn the_holder_renews_by_the_exact_version() {
+    let quiet = step(primary(), Event::Tick, at(999));
+    assert_eq!(quiet.actions, []);
+    let step = step(primary(), Event::Tick, at(1000));
+    let written = write_of(&step).unwrap();
+    let nonce = written.nonce;
+    let record = Box::new(Record { nonce, ..record() });
+    let expected = Some(Version(5));
+    assert_eq!(step.actions, [Action::WriteRecord { expected, record }]);
+}
+
+#[test]
+fn a_renewal_counts_from_before_it_was_sent() {
+    let state = step(primary(), Event::Tick, at(1000)).next;
+    let step = step(state, Event::Api(ApiEnd::Written(Version(6))), at(1700));
+    assert_eq!(step.next.renewed, Some(at(1000)));
+    assert_eq!(step.actions, [Action::Guard(Some(at(6000)))]);
+}
+
+#[test]
+fn a_renewal_without_an_answer_counts_once_it_is_found() {
+    let sent = step(primary(), Event::Tick, at(1000));
+    let record = Box::new(write_of(&sent).unwrap());
+    let unknown = step(sent.next, Event::Api(ApiEnd::Unknown), at(1800)).next;
+    assert_eq!(unknown.renewed, Some(at(0)));
+    let reading = step(unknown, Event::Tick, at(1900));
+    assert_eq!(reading.actions, [Action::ReadRecord]);
+    let found = Event::Api(ApiEnd::Read(Read::Found(record, Version(6))));
+    assert_eq!(
+        step(reading.next, found, at(1950)).next.renewed,
+        Some(at(1000))
+    );
+}
+
+#[test]
+fn at_the_end_of_its_authority_it_is_killed() {
+    let early = step(primary(), Event::Tick, at(4999)).next;
+    assert!(matches!(early.phase, Phase::Primary(_)));
+    let late = step(primary(), Event::Tick, at(5000));
+    assert_eq!(late.actions[0], Action::Do(Job::Kill));
+    assert!(matches!(
+        late.next.phase,
+        Phase::Fenced(Fenced { release: true, .. })
+    ));
+}
+
+#[test]
+fn grants_keep_it_serving_without_the_api() {
+    let state = grant(primary(), 1, at(4000));
+    assert_eq!(state.guard, Some(at(5990)));
+    let late = step(state, Event::Tick, at(5989)).next;
+    assert!(matches!(late.phase, Phase::Primary(_)));
+}
+
+#[test]
+fn another_holder_means_kill_now() {
+    let mut other = record();
+    other.epoch = epoch(4);
+    other.holder = holder(1);
+    let event = Event::Watched(Read::Found(Box::new(other), Version(6)));
+    let step = step(primary(), event, at(1));
+    assert_eq!(step.actions, [Action::Do(Job::Kill), Action::Guard(None)]);
+    assert_eq!(
+        step.next.forfeited, None,
+        "the record names another already"
+    );
+}
+
+#[test]
+fn a_test_write_that_fails_ends_it() {
+    let mut pg = primary().pg;
+    pg.writes = false;
+    let step = step(primary(), Event::Postgres(pg), at(1));
+    assert_eq!(step.actions[0], Action::Do(Job::Kill));
+}
+
+#[test]
+fn a_crash_is_restarted_after_a_renewal_that_was_sent_since() {
+    let crashed = step(primary(), Event::Postgres(view(Server::Stopped)), at(500));
+    assert_eq!(crashed.actions, [], "the last renewal was sent before");
+    let renewing = step(crashed.next, Event::Tick, at(1000)).next;
+    let step = step(renewing, Event::Api(ApiEnd::Written(Version(6))), at(1020));
+    assert_eq!(step.actions[..1], [Action::Guard(Some(at(6000)))]);
+    let step = super::super::step(step.next, Event::Tick, at(1021));
+    assert_eq!(step.next.job, Some(Job::Restart));
+}
+
+#[test]
+fn a_recovered_tail_is_acknowledged_before_clients_come_back() {
+    let mut state = primary();
+    let Phase::Primary(primary) = &mut state.phase else {
+        panic!("primary");
+    };
+    primary.tail = Lsn::new(45);
+    state.pg.open = false;
+    let mut pg = state.pg.clone();
+    pg.position = Some(position(3, 45));
+    let step_early = step(state, Event::Postgres(pg.clone()), at(1));
+    assert_eq!(step_early.actions, []);
+    pg.standbys.insert(Member(2), Lsn::new(45));
+    let step = step(step_early.next, Event::Postgres(pg), at(2));
+    assert_eq!(step.actions, [Action::Do(Job::Open)]);
+}
+
+/// m2 stopped moving at 0.
+fn one_stuck(now: u64) -> (State, PgView) {
+    let mut state = primary();
+    state.renewed = Some(at(now));
+    let mut pg = state.pg.clone();
+    pg.position = Some(position(3, 50));
+    pg.standbys.insert(Member(1), Lsn::new(50));
+    (state, pg)
+}
+
+#[test]
+fn a_dead_standby_leaves_postgres_first_then_the_record_with_a_floor() {
+    let (state, pg) = one_stuck(3000);
+    let step_one = step(state, Event::Postgres(pg), at(3000));
+    let names = Names {
+        standbys: members([1]),
+        acks: 1,
+    };
+    assert_eq!(step_one.actions, [Action::Guard(Some(at(8000)))]);
+    let step_two = step(step_one.next, Event::Tick, at(3001));
+    assert_eq!(step_two.actions, [Action::Do(Job::SetNames(names))]);
+    let ended = step(
+        step_two.next,
+        Event::Job(JobEnd::NamesSet(Lsn::new(52))),
+        at(3010),
+    );
+    let record_now = write_of(&ended).unwrap();
+    assert_eq!(record_now.cohort.standbys, members([1]));
+    assert_eq!(record_now.cohort.floor.unwrap().lsn, Lsn::new(52));
+    assert_eq!(record_now.older, [record().cohort]);
+}
+
+#[test]
+fn a_standby_that_caught_up_joins_the_record_first() {
+    let mut state = primary();
+    let observed = state.observed.as_mut().unwrap();
+    observed.record.cohort.standbys = members([1]);
+    state.names = Some(Names {
+        standbys: members([1]),
+        acks: 1,
+    });
+    let pg = state.pg.clone();
+    let added = step(state, Event::Postgres(pg), at(10));
+    let record = write_of(&added).unwrap();
+    assert_eq!(record.cohort.standbys, members([1, 2]));
+    assert_eq!(added.next.job, None, "Postgres follows");
+    let set = step(added.next, Event::Api(ApiEnd::Written(Version(6))), at(30));
+    let names = Names {
+        standbys: members([1, 2]),
+        acks: 1,
+    };
+    assert_eq!(set.next.job, Some(Job::SetNames(names)));
+}
+
+#[test]
+fn sync_without_standbys_degrades_in_the_record_first() {
+    let mut state = primary();
+    state.config.policy = Policy::Sync { acks: 1 };
+    state.renewed = Some(at(2900));
+    state.pg.standbys.clear();
+    let pg = state.pg.clone();
+    let step_one = step(state, Event::Postgres(pg), at(3000));
+    let record = write_of(&step_one).unwrap();
+    assert_eq!(
+        (record.cohort.acks, record.cohort.standbys),
+        (0, members([]))
+    );
+    assert_eq!(step_one.next.job, None);
+    let step_two = step(
+        step_one.next,
+        Event::Api(ApiEnd::Written(Version(6))),
+        at(3020),
+    );
+    let names = Names {
+        standbys: members([]),
+        acks: 0,
+    };
+    assert_eq!(step_two.next.job, Some(Job::SetNames(names)));
+}
+
+#[test]
+fn a_higher_promise_of_a_peer_is_outbid_by_a_new_epoch() {
+    let refused = granted(3, false, Some(6));
+    let step = step(primary(), Event::Message(holder(1), refused), at(1));
+    let record = write_of(&step).unwrap();
+    assert_eq!((record.epoch, record.holder), (epoch(7), holder(0)));
+}
+
+#[test]
+fn a_switchover_stops_then_releases() {
+    let mut asked = record();
+    asked.revision = 10;
+    asked.intent = Some(Intent::Switchover {
+        to: Some(Member(2)),
+    });
+    let event = Event::Watched(Read::Found(Box::new(asked), Version(6)));
+    let stopping = step(primary(), event, at(1));
+    assert_eq!(stopping.actions, [Action::Do(Job::Stop)]);
+    let stopped = step(
+        stopping.next,
+        Event::Postgres(view(Server::Stopped)),
+        at(200),
+    )
+    .next;
+    let ended = step(stopped, Event::Job(JobEnd::Done), at(201));
+    assert!(ended.actions.contains(&Action::Guard(None)) || ended.next.guard.is_none());
+    let later = step(ended.next, Event::Job(JobEnd::Done), at(300));
+    let released = write_of(&later).unwrap();
+    assert!(released.released);
+    let done = step(later.next, Event::Api(ApiEnd::Written(Version(7))), at(320)).next;
+    assert_eq!(done.phase, Phase::Follower);
+    assert_eq!(done.yield_until, at(5320));
+}
+
+#[test]
+fn a_route_names_its_epoch_and_gives_way() {
+    let mut state = primary();
+    state.routed = None;
+    let step = step(state, Event::Tick, at(1));
+    let route = Action::Route {
+        epoch: epoch(3),
+        unless_newer: true,
+    };
+    assert_eq!(step.actions, [route]);
+}
