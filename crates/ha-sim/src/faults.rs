@@ -37,6 +37,8 @@ pub enum Kind {
     DiskHang(usize),
     /// Writes to the disk fail.
     DiskError(usize),
+    /// A standby receives little at a time.
+    SlowStandby(usize),
     /// People ask for a switchover.
     Switchover(usize),
 }
@@ -83,7 +85,7 @@ pub(crate) fn plan(rng: &mut Rng, nodes: usize, start: u64, end: u64) -> Vec<Fau
 fn kind(rng: &mut Rng, nodes: usize) -> Kind {
     let node = rng.index(nodes);
     let other = rng.index(nodes + 1);
-    match rng.between(0, 22) {
+    match rng.between(0, 24) {
         0 | 1 => Kind::KillPostgres(node),
         2 => Kind::KillAgent(node),
         3 | 4 => Kind::PowerLoss(node),
@@ -101,6 +103,7 @@ fn kind(rng: &mut Rng, nodes: usize) -> Kind {
         19 => Kind::DiskHang(node),
         20 => Kind::DiskError(node),
         21 => Kind::Restore,
+        22 | 23 => Kind::SlowStandby(node),
         _ => Kind::Switchover(node),
     }
 }

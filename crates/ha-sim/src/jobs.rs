@@ -33,6 +33,7 @@ impl World {
             Job::Initialise => self.rng.between(200_000, 600_000),
             Job::Start { .. } | Job::Restart => self.rng.between(50_000, 600_000),
             Job::Receive(_) => self.rng.between(5_000, 60_000),
+            Job::SetNames(_) if stalls => self.rng.between(300_000, 2_000_000),
             Job::SetNames(_) | Job::Open => self.rng.between(3_000, 40_000),
             Job::Promote { .. } if stalls => self.rng.between(1_000_000, 5_000_000),
             Job::Promote { .. } => self.rng.between(20_000, 150_000),

@@ -33,6 +33,8 @@ pub enum Oracle {
     Heals,
     /// At most one failover per fault.
     NoFlapping,
+    /// The synchronous standbys are set before a promotion.
+    NamesFirst,
     /// Routes only go to newer epochs.
     RouteMonotone,
 }

@@ -4,7 +4,9 @@
 
 use howdah_ha::machine::{Policy, Rule};
 
+use crate::faults::{Fault, Kind};
 use crate::ledger::Violation;
+use crate::rng::Rng;
 use crate::world::{Setup, run_with};
 
 /// Plays seeds without a rule until a promise is broken; gives the seed and the first broken promise.
@@ -14,7 +16,8 @@ pub fn hunt(rule: Rule, seeds: std::ops::Range<u64>) -> Option<(u64, Violation)>
         .find_map(|(seed, outcome)| Some((seed, outcome.violations.into_iter().next()?)))
 }
 
-/// The run in which a rule matters: some only do in one mode.
+/// The run in which a rule matters: some only do in one mode, or after faults in a certain order. The seed
+/// shifts those in time.
 pub fn setup(rule: Rule, seed: u64) -> Setup {
     let policy = match rule {
         Rule::WaitOut | Rule::CountFromSend | Rule::KillAtDeadline | Rule::GrantsHold => {
@@ -31,10 +34,74 @@ pub fn setup(rule: Rule, seed: u64) -> Setup {
         | Rule::OwnTimeline => None,
         _ => Some(Policy::Strict { acks: 1 }),
     };
+    let faults = scenario(rule, &mut Rng::new(seed));
     Setup {
         seed,
         without: Some(rule),
         policy,
+        nodes: faults.is_some().then_some(3),
+        faults,
         ..Setup::default()
     }
+}
+
+/// The faults that make a rule matter. m0 creates the cluster, so it is the first primary.
+fn scenario(rule: Rule, rng: &mut Rng) -> Option<Vec<Fault>> {
+    let api = 3;
+    // Kind, and its time in milliseconds after the first.
+    let faults = match rule {
+        // The answer to a renewal waits while the agent stands still; then the node is cut off.
+        Rule::CountFromSend => vec![
+            (Kind::PauseAgent(0), 0, 4000),
+            (Kind::Isolate(0, true), 3800, 15_000),
+        ],
+        // The primary serves on the grant of m1 alone; m2 hears it not and sees no renewal.
+        Rule::GrantsHold => vec![
+            (Kind::Cut(0, api), 0, 15_000),
+            (Kind::Cut(api, 0), 0, 15_000),
+            (Kind::Cut(0, 2), 0, 15_000),
+            (Kind::Cut(2, 0), 0, 15_000),
+        ],
+        // m2 lags; m1 dies and leaves the cohort; the primary dies before m2 has what only m1 had.
+        Rule::Floor => vec![
+            (Kind::SlowStandby(2), 0, 20_000),
+            (Kind::PowerLoss(1), 3000, 20_000),
+            (Kind::PowerLoss(0), 3000 + rng.between(3100, 8000), 20_000),
+        ],
+        // m2 lags; m1 is back just as it is removed; then it dies, and the primary.
+        Rule::RemoveFromPostgresFirst => vec![
+            (Kind::SlowStandby(2), 0, 2000),
+            (Kind::Isolate(1, false), 0, 2900 + rng.between(0, 400)),
+            (Kind::SlowStandby(2), 2800, 20_000),
+            (Kind::PowerLoss(1), 4000 + rng.between(0, 3000), 20_000),
+            (Kind::PowerLoss(0), 4500 + rng.between(0, 4000), 20_000),
+        ],
+        // m2 comes back while m1 lags and the API is away; then m2 and the primary are lost.
+        Rule::AddToRecordFirst => vec![
+            (Kind::PowerLoss(2), 0, 6000),
+            (Kind::SlowStandby(1), 5500, 25_000),
+            (Kind::ApiDown, 5800, 8500),
+            (Kind::Isolate(2, true), 8600, 25_000),
+            (Kind::PowerLoss(0), 8700, 25_000),
+        ],
+        // The old primary has a long tail that nobody acknowledged; the new one dies when it is back.
+        Rule::CompareEpochFirst => vec![
+            (Kind::Isolate(0, true), 0, 7000),
+            (Kind::PowerLoss(1), 5800 + rng.between(0, 1000), 25_000),
+            (Kind::SlowStandby(2), 0, 1),
+        ],
+        // A primary without its standbys crashes and recovers what they never had.
+        Rule::TailBeforeClients => vec![
+            (Kind::Isolate(0, false), 0, 12_000),
+            (Kind::KillPostgres(0), 200 + rng.between(0, 800), 1500),
+        ],
+        _ => return None,
+    };
+    let start = 12_000_000 + rng.between(0, 1_000_000);
+    let timed = faults.into_iter().map(|(kind, from, until)| Fault {
+        kind,
+        from: start + from * 1000,
+        until: start + until * 1000,
+    });
+    Some(timed.collect())
 }

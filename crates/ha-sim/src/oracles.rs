@@ -122,6 +122,10 @@ impl World {
     /// O4, O2: a promotion is of the holder, and of a complete copy.
     pub(crate) fn judge_promotion(&mut self, node: usize) {
         self.judge_holder(node, "is promoted");
+        if self.nodes[node].pg.names.acks < self.policy.acks() {
+            let what = format!("m{node} is promoted before its synchronous standbys are set");
+            self.ledger.broken(Oracle::NamesFirst, self.now, what);
+        }
         self.judge_complete(node, "is promoted");
     }
 

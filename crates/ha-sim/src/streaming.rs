@@ -148,7 +148,8 @@ impl World {
             one.pg.idle = true;
             return;
         }
-        own.log.extend_from_slice(&theirs.log[from..theirs.flushed]);
+        let upto = if one.slow { from + 1 } else { theirs.flushed };
+        own.log.extend_from_slice(&theirs.log[from..upto]);
         if own.timeline != theirs.timeline {
             // The position is that of what is flushed, so what was flushed before stays on its timeline.
             own.timeline = theirs.timeline;
@@ -183,7 +184,12 @@ impl World {
         }
         if let Some(upstream) = upstream {
             self.later(delay, Happening::Acknowledge(node, upstream, conn, upto));
-            self.later(delay / 2, Happening::Stream(node, conn));
+            let pause = if self.nodes[node].slow {
+                300_000
+            } else {
+                delay / 2
+            };
+            self.later(pause, Happening::Stream(node, conn));
         }
     }
 

@@ -232,7 +232,7 @@ impl World {
             if self.ledger.violations.iter().any(fatal) {
                 return;
             }
-            if self.healed && self.events % 512 == 0 && self.is_well() {
+            if self.healed && self.events.is_multiple_of(512) && self.is_well() {
                 break;
             }
         }

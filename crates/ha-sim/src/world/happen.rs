@@ -73,6 +73,7 @@ impl World {
             Kind::DeleteRecord if begins => self.kube.stored = None,
             Kind::Restore if begins => self.restore(),
             Kind::DiskHang(node) => self.hang(node, begins),
+            Kind::SlowStandby(node) => self.nodes[node].slow = begins,
             Kind::DiskError(node) => self.disk_error(node, begins),
             Kind::Switchover(node) if begins => self.ask_switchover(node),
             _ => {}
@@ -91,7 +92,14 @@ impl World {
         };
     }
 
+    /// A member that never heard of the newest epoch cannot know that the record went back: people must
+    /// not restore the store then. Everyone else refuses what they see.
     fn restore(&mut self) {
+        let newest = self.ledger.highest;
+        let known = |node: &crate::node::Node| node.durable.seen.map(|(epoch, _)| epoch) == newest;
+        if !self.nodes.iter().all(known) {
+            return;
+        }
         let past = self.kube.past.len();
         if past > 1 {
             let back = self.rng.index(past.min(20)) + 1;

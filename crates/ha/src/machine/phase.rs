@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use howdah_types::Lsn;
 
 use super::action::Job;
+use super::control::Record;
 use super::ids::Member;
 use super::message::Report;
 use super::position::Point;
@@ -77,6 +78,8 @@ pub enum Stage {
         sealed: BTreeMap<Member, Report>,
         /// True while the claim is written.
         claiming: bool,
+        /// The claim as written last.
+        claim: Option<Box<Record>>,
     },
 }
 

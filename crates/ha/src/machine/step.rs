@@ -51,7 +51,10 @@ pub(super) struct Machine {
 impl Machine {
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Watched(read) => self.take_read(read),
+            Event::Watched(Read::Missing) => self.s.missing = true,
+            Event::Watched(Read::Found(record, version)) => {
+                self.take_record(*record, version, false);
+            }
             Event::Api(end) => self.take_api_end(end),
             Event::Postgres(view) => self.take_postgres(view),
             Event::Job(end) => self.take_job_end(end),
@@ -90,13 +93,13 @@ impl Machine {
     fn take_read(&mut self, read: Read) {
         match read {
             Read::Missing => self.s.missing = true,
-            Read::Found(record, version) => self.take_record(*record, version),
+            Read::Found(record, version) => self.take_record(*record, version, true),
         }
     }
 
     /// INVARIANT I1: a record below one seen before is not believed; watches are late, and an API that
     /// was restored goes back in time.
-    pub(super) fn take_record(&mut self, record: Record, version: Version) {
+    pub(super) fn take_record(&mut self, record: Record, version: Version, read: bool) {
         let key = Some((record.epoch, record.revision));
         let refuse = self.keeps(Rule::RefuseOldRecord);
         if refuse && key < self.s.durable.seen {
@@ -107,7 +110,13 @@ impl Machine {
             .observed
             .as_ref()
             .is_none_or(|known| version > known.version || !refuse);
-        if !newer {
+        let same = self
+            .s
+            .observed
+            .as_ref()
+            .is_some_and(|known| version == known.version);
+        // Reads come in order; what they show is stored now, also after a restore.
+        if !newer && !read || same {
             return;
         }
         self.s.missing = false;

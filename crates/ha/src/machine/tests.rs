@@ -126,6 +126,8 @@ fn view(server: Server) -> PgView {
 /// m0 serves epoch 3, m1 and m2 stream all it has, and its last renewal was sent at 0.
 fn primary() -> State {
     let mut state = member(0);
+    state.call = None;
+    state.round_at = None;
     state.phase = Phase::Primary(Primary {
         tail: Lsn::new(30),
         ..Primary::default()

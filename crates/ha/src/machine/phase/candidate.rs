@@ -25,7 +25,9 @@ impl Machine {
             .record()
             .is_some_and(|record| record.epoch >= candidate.epoch);
         let promised = self.s.durable.promised > Some(candidate.epoch);
-        if overtaken || promised || self.leader().is_some() {
+        let blind = !self.keeps(Rule::ExactVersion)
+            && matches!(&candidate.stage, Stage::Seal { claim: Some(_), .. });
+        if (overtaken && !blind) || promised || self.leader().is_some() {
             return Next::Go(self.lose());
         }
         if self.now >= candidate.until {
@@ -51,7 +53,11 @@ impl Machine {
                     return Next::Go(Phase::Candidate(candidate));
                 }
             }
-            Stage::Seal { sealed, claiming } => {
+            Stage::Seal {
+                sealed,
+                claiming,
+                claim,
+            } => {
                 self.quieten();
                 if self.is_quiet()
                     && let Some(report) = self.report()
@@ -63,7 +69,7 @@ impl Machine {
                     *claiming = false;
                 }
                 if !*claiming {
-                    *claiming = self.claim(candidate.epoch, &sealed);
+                    *claiming = self.claim(candidate.epoch, &sealed, claim);
                 }
             }
         }
@@ -109,15 +115,28 @@ impl Machine {
         Stage::Seal {
             sealed,
             claiming: false,
+            claim: None,
         }
     }
 
     /// Writes the claim for the best of the sealed, if they are enough.
-    fn claim(&mut self, epoch: Epoch, sealed: &BTreeMap<Member, Report>) -> bool {
+    fn claim(
+        &mut self,
+        epoch: Epoch,
+        sealed: &BTreeMap<Member, Report>,
+        claim: &mut Option<Box<Record>>,
+    ) -> bool {
         let Some(observed) = self.s.observed.clone() else {
             return false;
         };
-        let Some(chosen) = observed.record.choose(sealed, self.s.config.rules) else {
+        if let (false, Some(claim)) = (self.keeps(Rule::ExactVersion), &claim)
+            && self.may_write()
+        {
+            self.write_record(Some(observed.version), (**claim).clone());
+            return true;
+        }
+        let chosen = observed.record.choose(sealed, self.s.config.rules);
+        let Some(report) = chosen.and_then(|chosen| sealed.get(&chosen)) else {
             return false;
         };
         // INVARIANT I4: still silent, by the version that is replaced.
@@ -127,10 +146,8 @@ impl Machine {
         if must && !waited && !own || !self.may_write() {
             return false;
         }
-        let Some(report) = sealed.get(&chosen) else {
-            return false;
-        };
         let record = self.claimed(epoch, &observed.record, report);
+        *claim = Some(Box::new(record.clone()));
         self.write_record(Some(observed.version), record);
         true
     }

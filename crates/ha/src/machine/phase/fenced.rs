@@ -25,7 +25,10 @@ impl Machine {
 
     pub(super) fn fenced(&mut self, fenced: Fenced) -> Next {
         if self.s.pg.server != Server::Stopped || self.s.job.is_some() {
-            self.job(Job::Kill);
+            let ending = self.s.pg.server == Server::Stopped && self.s.job == Some(Job::Stop);
+            if !ending {
+                self.job(Job::Kill);
+            }
             return Next::Stay(Phase::Fenced(fenced));
         }
         let mine = self

@@ -24,6 +24,9 @@ impl Machine {
         let known = self.s.observed.is_some();
         if !known && !self.s.missing {
             self.read_record();
+            if !self.keeps(Rule::HolderIsBoot) {
+                return Next::Stay(Phase::Init);
+            }
         }
         match self.s.pg.data {
             Data::Unknown => Next::Stay(Phase::Init),

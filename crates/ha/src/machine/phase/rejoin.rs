@@ -34,16 +34,17 @@ impl Machine {
             self.job(Job::Kill);
         } else if empty {
             self.job(Job::Clone { from });
-        } else if rejoin.failed < REWINDS {
+        } else if rejoin.failed >= REWINDS && (leader.serving || !self.keeps(Rule::KeepLastCopy)) {
+            // INVARIANT I13: the holder serves, so it holds every acknowledged write.
+            self.job(Job::Clone { from });
+        } else {
+            // Also when the holder waits for this very member before it can serve.
             let fork = rejoin.end.and_then(|end| {
                 let follow = leader.follow.as_ref()?;
                 follow.reach(end.timeline)
             });
             let fork = fork.filter(|_| self.keeps(Rule::ArchiveWithinFork));
             self.job(Job::Rewind { from, fork });
-        } else if leader.serving || !self.keeps(Rule::KeepLastCopy) {
-            // INVARIANT I13: the holder serves, so it holds every acknowledged write.
-            self.job(Job::Clone { from });
         }
         Next::Stay(Phase::Rejoin(rejoin))
     }

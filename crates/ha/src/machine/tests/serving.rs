@@ -105,9 +105,8 @@ fn a_crash_is_restarted_after_a_renewal_that_was_sent_since() {
     assert_eq!(crashed.actions, [], "the last renewal was sent before");
     let renewing = step(crashed.next, Event::Tick, at(1000)).next;
     let step = step(renewing, Event::Api(ApiEnd::Written(Version(6))), at(1020));
-    assert_eq!(step.actions[..1], [Action::Guard(Some(at(6000)))]);
-    let step = super::super::step(step.next, Event::Tick, at(1021));
-    assert_eq!(step.next.job, Some(Job::Restart));
+    let restart = Action::Do(Job::Restart);
+    assert_eq!(step.actions, [restart, Action::Guard(Some(at(6000)))]);
 }
 
 #[test]
@@ -225,18 +224,14 @@ fn a_switchover_stops_then_releases() {
     let event = Event::Watched(Read::Found(Box::new(asked), Version(6)));
     let stopping = step(primary(), event, at(1));
     assert_eq!(stopping.actions, [Action::Do(Job::Stop)]);
-    let stopped = step(
-        stopping.next,
-        Event::Postgres(view(Server::Stopped)),
-        at(200),
-    )
-    .next;
-    let ended = step(stopped, Event::Job(JobEnd::Done), at(201));
-    assert!(ended.actions.contains(&Action::Guard(None)) || ended.next.guard.is_none());
-    let later = step(ended.next, Event::Job(JobEnd::Done), at(300));
-    let released = write_of(&later).unwrap();
+    let down = Event::Postgres(view(Server::Stopped));
+    let stopped = step(stopping.next, down, at(200));
+    assert_eq!(stopped.actions, [Action::Guard(None)]);
+    let ended = step(stopped.next, Event::Job(JobEnd::Done), at(201));
+    let released = write_of(&ended).unwrap();
     assert!(released.released);
-    let done = step(later.next, Event::Api(ApiEnd::Written(Version(7))), at(320)).next;
+    let written = Event::Api(ApiEnd::Written(Version(7)));
+    let done = step(ended.next, written, at(320)).next;
     assert_eq!(done.phase, Phase::Follower);
     assert_eq!(done.yield_until, at(5320));
 }
