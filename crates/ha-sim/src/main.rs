@@ -52,7 +52,10 @@ fn main() -> ExitCode {
 }
 
 /// For the speed that is told at the end; no run depends on it.
-#[expect(clippy::disallowed_methods, reason = "the simulation has no clock, its program has")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulation has no clock, its program has"
+)]
 fn clock() -> Instant {
     Instant::now()
 }

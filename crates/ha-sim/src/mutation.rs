@@ -52,8 +52,8 @@ fn scenario(rule: Rule, rng: &mut Rng) -> Option<Vec<Fault>> {
     let faults = match rule {
         // The answer to a renewal waits while the agent stands still; then the node is cut off.
         Rule::CountFromSend => vec![
-            (Kind::PauseAgent(0), 0, 4000),
-            (Kind::Isolate(0, true), 3800, 15_000),
+            (Kind::PauseAgent(0), 0, 3000),
+            (Kind::Isolate(0, true), 2800, 15_000),
         ],
         // The primary serves on the grant of m1 alone; m2 hears it not and sees no renewal.
         Rule::GrantsHold => vec![
@@ -70,11 +70,11 @@ fn scenario(rule: Rule, rng: &mut Rng) -> Option<Vec<Fault>> {
         ],
         // m2 lags; m1 is back just as it is removed; then it dies, and the primary.
         Rule::RemoveFromPostgresFirst => vec![
-            (Kind::SlowStandby(2), 0, 2000),
-            (Kind::Isolate(1, false), 0, 2900 + rng.between(0, 400)),
+            (Kind::Isolate(1, false), 0, 2950 + rng.between(0, 150)),
             (Kind::SlowStandby(2), 2800, 20_000),
-            (Kind::PowerLoss(1), 4000 + rng.between(0, 3000), 20_000),
-            (Kind::PowerLoss(0), 4500 + rng.between(0, 4000), 20_000),
+            (Kind::ApiSlow, 2950, 6000),
+            (Kind::PowerLoss(1), 3200 + rng.between(0, 600), 20_000),
+            (Kind::PowerLoss(0), 3400 + rng.between(0, 1200), 20_000),
         ],
         // m2 comes back while m1 lags and the API is away; then m2 and the primary are lost.
         Rule::AddToRecordFirst => vec![

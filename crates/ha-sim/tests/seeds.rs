@@ -1,6 +1,7 @@
 //! Seeds that must pass.
 
-use howdah_ha_sim::{Setup, run, run_with};
+use howdah_ha::machine::Policy;
+use howdah_ha_sim::{Fault, Kind, Setup, run, run_with};
 
 fn pass(seeds: std::ops::Range<u64>) {
     for seed in seeds {
@@ -45,4 +46,61 @@ fn runs_do_something() {
     let epochs: usize = outcomes.iter().map(|outcome| outcome.epochs).sum();
     assert!(acknowledged > 40_000, "{acknowledged} writes");
     assert!(epochs > 300, "{epochs} epochs");
+}
+
+/// Faults that once broke a promise, with many seeds for the rest.
+fn pass_named(policy: Policy, nodes: usize, faults: &[(Kind, u64, u64)]) {
+    let timed = faults.iter().map(|(kind, from, until)| Fault {
+        kind: *kind,
+        from: from * 1000,
+        until: until * 1000,
+    });
+    let faults: Vec<_> = timed.collect();
+    for seed in 0..60 {
+        let outcome = run_with(&Setup {
+            seed,
+            policy: Some(policy),
+            nodes: Some(nodes),
+            faults: Some(faults.clone()),
+            ..Setup::default()
+        });
+        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
+    }
+}
+
+const STRICT: Policy = Policy::Strict { acks: 1 };
+
+#[test]
+fn a_holder_gets_back_the_member_it_waits_for_though_its_rewinds_failed() {
+    let faults = [
+        (Kind::PauseAgent(0), 37_290, 40_989),
+        (Kind::Cut(1, 0), 39_759, 50_000),
+    ];
+    pass_named(STRICT, 2, &faults);
+}
+
+#[test]
+fn a_record_that_was_restored_at_an_older_version_is_written_again() {
+    let faults = [
+        (Kind::Restore, 23_240, 36_695),
+        (Kind::KillPostgres(0), 24_000, 25_000),
+        (Kind::PauseVm(0), 27_828, 50_000),
+    ];
+    pass_named(STRICT, 3, &faults);
+}
+
+#[test]
+fn a_record_that_was_deleted_and_restored_is_believed_again() {
+    let faults = [
+        (Kind::DeleteRecord, 11_982, 12_000),
+        (Kind::Isolate(0, true), 12_372, 20_219),
+        (Kind::Restore, 29_476, 32_956),
+    ];
+    pass_named(STRICT, 3, &faults);
+}
+
+#[test]
+fn idle_standbys_hear_of_a_promotion_without_writes() {
+    let faults = [(Kind::KillAgent(0), 20_572, 21_304)];
+    pass_named(Policy::Strict { acks: 2 }, 5, &faults);
 }

@@ -17,6 +17,9 @@
 //! - **I13** last copy: an initialised volume is never initialised again; a copy is replaced only by
 //!   a clone of the recorded primary.
 //!
+//! [`machine`] is the whole decision machine, with seals, cohorts, grants, fencing and rejoin. It is what
+//! `howdah-ha-sim` plays. No agent runs it yet: its driver has to learn the actions first.
+//!
 //! No clock, no randomness, no I/O: time is an argument.
 
 #![forbid(unsafe_code)]

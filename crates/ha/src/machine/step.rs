@@ -105,6 +105,7 @@ impl Machine {
         if refuse && key < self.s.durable.seen {
             return;
         }
+        self.s.missing = false;
         let newer = self
             .s
             .observed
@@ -119,7 +120,6 @@ impl Machine {
         if !newer && !read || same {
             return;
         }
-        self.s.missing = false;
         self.s.durable.seen = key.max(self.s.durable.seen);
         self.s.observed = Some(Observed {
             record,

@@ -46,7 +46,7 @@ impl Machine {
                 if let Some(report) = self.own_consent() {
                     willing.insert(self.s.config.me.member, report);
                 }
-                let enough = *read && self.choose(willing).is_some();
+                let enough = *read && !self.s.missing && self.choose(willing).is_some();
                 if enough {
                     candidate.stage = self.begin_seal(candidate.epoch, willing.clone());
                     candidate.until = self.now + self.s.config.timing.round;
