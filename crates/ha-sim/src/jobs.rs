@@ -28,7 +28,11 @@ impl World {
     }
 
     fn duration(&mut self, job: &Job) -> u64 {
-        let stalls = self.rng.percent(if matches!(job, Job::SetNames(_)) { 12 } else { 4 });
+        let stalls = self.rng.percent(if matches!(job, Job::SetNames(_)) {
+            12
+        } else {
+            4
+        });
         match job {
             Job::Initialise => self.rng.between(200_000, 600_000),
             Job::Start { .. } | Job::Restart => self.rng.between(50_000, 600_000),

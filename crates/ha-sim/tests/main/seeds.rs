@@ -45,7 +45,7 @@ fn runs_do_something() {
     let acknowledged: usize = outcomes.iter().map(|outcome| outcome.acknowledged).sum();
     let epochs: usize = outcomes.iter().map(|outcome| outcome.epochs).sum();
     assert!(acknowledged > 40_000, "{acknowledged} writes");
-    assert!(epochs > 300, "{epochs} epochs");
+    assert!(epochs > 200, "{epochs} epochs");
 }
 
 /// Faults that once broke a promise, with many seeds for the rest.
@@ -64,7 +64,11 @@ fn pass_named(policy: Policy, nodes: usize, faults: &[(Kind, u64, u64)]) {
             faults: Some(faults.clone()),
             ..Setup::default()
         });
-        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
+        assert!(
+            outcome.violations.is_empty(),
+            "seed {seed}: {:?}",
+            outcome.violations
+        );
     }
 }
 
