@@ -95,8 +95,11 @@ impl World {
     /// A member that never heard of the newest epoch cannot know that the record went back: people must
     /// not restore the store then. Everyone else refuses what they see.
     fn restore(&mut self) {
-        let newest = self.ledger.highest;
-        let known = |node: &crate::node::Node| node.durable.seen.map(|(epoch, _)| epoch) == newest;
+        let keys = self.kube.past.iter();
+        let newest = keys
+            .map(|(record, _)| (record.epoch, record.revision))
+            .max();
+        let known = |node: &crate::node::Node| node.durable.seen == newest;
         if !self.nodes.iter().all(known) {
             return;
         }

@@ -83,24 +83,26 @@ impl Machine {
         })
     }
 
-    /// The standbys that stream and move.
+    /// The standbys that stream and move; without acknowledgements, those that lag by little.
     fn alive(&self) -> BTreeSet<Member> {
-        let limit = self.s.config.timing.drop_standby;
-        let progress = self.s.progress.iter();
-        progress
-            .filter(|(_, (_, at))| self.now.since(*at) < limit)
-            .map(|(member, _)| *member)
-            .collect()
+        self.moved_within(self.s.config.timing.drop_standby)
     }
 
-    /// The standbys that moved or had nothing to do just now.
+    /// The standbys that moved, or had nothing to do, just now.
     fn caught_up(&self) -> BTreeSet<Member> {
-        let limit = self.s.config.timing.heartbeat * 2;
-        let progress = self.s.progress.iter();
-        progress
-            .filter(|(_, (_, at))| self.now.since(*at) < limit)
-            .map(|(member, _)| *member)
-            .collect()
+        self.moved_within(self.s.config.timing.heartbeat * 2)
+    }
+
+    /// What the async mode may lose is bounded only if who may take over lags by a bounded time.
+    fn moved_within(&self, limit: std::time::Duration) -> BTreeSet<Member> {
+        let since = match self.s.config.policy {
+            Policy::Async => &self.s.marks,
+            _ => &self.s.progress,
+        };
+        let near = since
+            .iter()
+            .filter(|(_, (_, at))| self.now.since(*at) < limit);
+        near.map(|(member, _)| *member).collect()
     }
 
     fn is_short(&self, cohort: &Cohort) -> bool {

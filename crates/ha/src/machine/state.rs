@@ -118,6 +118,8 @@ pub struct State {
     pub cut: Option<Lsn>,
     /// How far each standby was and when it last moved or had nothing to do.
     pub progress: BTreeMap<Member, (Lsn, Instant)>,
+    /// What each standby has yet to reach, and since when: it lags by no more than that time.
+    pub marks: BTreeMap<Member, (Lsn, Instant)>,
     /// The holder that it hears.
     pub leader: Option<Leader>,
     /// The grant that it gave.
@@ -167,6 +169,7 @@ impl State {
             names: None,
             cut: None,
             progress: BTreeMap::new(),
+            marks: BTreeMap::new(),
             leader: None,
             given: None,
             grants: BTreeMap::new(),

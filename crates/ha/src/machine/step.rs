@@ -162,6 +162,16 @@ impl Machine {
                 *entry = (*flushed, now);
             }
         }
+        self.s
+            .marks
+            .retain(|member, _| view.standbys.contains_key(member));
+        for (member, flushed) in &view.standbys {
+            let goal = end.unwrap_or(*flushed);
+            let mark = self.s.marks.entry(*member).or_insert((goal, now));
+            if *flushed >= mark.0 {
+                *mark = (goal, now);
+            }
+        }
         self.s.pg = view;
     }
 
