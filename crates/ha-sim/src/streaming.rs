@@ -3,7 +3,7 @@
 use crate::ledger::{Acked, Oracle};
 use crate::node::member;
 use crate::postgres::{Running, Sender, Txn, count};
-use crate::world::{Happening, World};
+use crate::world::{Happening, SECOND, World};
 
 /// The pause before a receiver tries again.
 const RETRY: u64 = 100_000;
@@ -263,7 +263,10 @@ impl World {
         let acked: Vec<_> = acked.collect();
         self.nodes[node].pg.acked = upto;
         self.judge_acked(node, &acked);
-        self.ledger.last_ack.insert(timeline, at);
+        // What a node does as it thaws is not service; the bound counts from when it stood still.
+        if at > self.nodes[node].thawed + SECOND || self.nodes[node].thawed == 0 {
+            self.ledger.last_ack.insert(timeline, at);
+        }
         self.ledger.acked.extend(acked);
     }
 
