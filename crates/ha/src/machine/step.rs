@@ -167,7 +167,9 @@ impl Machine {
             .retain(|member, _| view.standbys.contains_key(member));
         for (member, flushed) in &view.standbys {
             let goal = end.unwrap_or(*flushed);
-            let mark = self.s.marks.entry(*member).or_insert((goal, now));
+            // Until it reaches its first goal, nothing is known of its lag.
+            let never = Instant::from_nanos(0);
+            let mark = self.s.marks.entry(*member).or_insert((goal, never));
             if *flushed >= mark.0 {
                 *mark = (goal, now);
             }
