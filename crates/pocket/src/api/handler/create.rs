@@ -55,7 +55,8 @@ pub(super) async fn insert(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>,
     }
     let stored = store(call, value).await?;
     if call.resource.is(crd::KEY) {
-        establish(call, &stored).await?;
+        let name = object::meta(&parse(&stored)?.object, "name").to_owned();
+        establish(call, &name).await?;
     }
     Ok(stored.json.to_vec())
 }
@@ -203,24 +204,39 @@ pub(super) fn assign_address(call: &Call<'_>, value: &mut Value) -> Result<(), F
     Ok(())
 }
 
-/// Accepts the names of a new definition, so that its kind is served when the client is answered.
-async fn establish(call: &Call<'_>, stored: &Stored) -> Result<(), Failure> {
-    let mut definition = parse(stored)?.object;
-    let before = definition.clone();
-    let time = call.timestamp();
-    crd::establish(&mut definition, &time);
-    let writer = crate::api::fields::Writer {
-        manager: "kube-apiserver",
-        subresource: "status",
-        time: &time,
-        api_version: "apiextensions.k8s.io/v1",
-    };
-    crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
-    let name = object::meta(&definition, "name").to_owned();
-    write::commit(
-        call,
-        Write::Update(call.key(&name), stored.revision, definition),
-    )
-    .await?;
-    Ok(())
+/// Accepts the names of a definition, so that its kind is served when the client is answered.
+pub(super) async fn establish(call: &Call<'_>, name: &str) -> Result<(), Failure> {
+    let key = call.key(name);
+    let mut tries = 8;
+    loop {
+        // It may be gone, and somebody else may have written it since.
+        let Some(stored) = call.store().get(&key) else {
+            return Ok(());
+        };
+        let before = parse(&stored)?.object;
+        let mut definition = before.clone();
+        let time = call.timestamp();
+        let registry = call.server.registry();
+        crd::accept(
+            &mut definition,
+            registry.all().iter().map(AsRef::as_ref),
+            &time,
+        );
+        if definition == before {
+            return Ok(());
+        }
+        let writer = crate::api::fields::Writer {
+            manager: "kube-apiserver",
+            subresource: "status",
+            time: &time,
+            api_version: "apiextensions.k8s.io/v1",
+        };
+        crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
+        let write = Write::Update(key.clone(), stored.revision, definition);
+        tries -= 1;
+        match write::commit(call, write).await {
+            Err(failure) if failure.reason == "Conflict" && tries > 0 => {}
+            done => return done.map(|_| ()),
+        }
+    }
 }
