@@ -27,6 +27,7 @@ use serde_json::Value;
 pub(crate) use cause::{Cause, summary};
 pub(crate) use cursor::Cursor;
 pub(crate) use node::ListKind;
+pub(crate) use text::{plain, quote};
 
 use node::Node;
 

@@ -14,7 +14,7 @@ pub(super) fn bad_value(value: &Value) -> String {
 }
 
 /// Go's `%q`.
-pub(super) fn quote(string: &str) -> String {
+pub(crate) fn quote(string: &str) -> String {
     let mut out = String::with_capacity(string.len() + 2);
     out.push('"');
     for character in string.chars() {
@@ -50,6 +50,25 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 fn is_unprintable(character: char) -> bool {
     matches!(character, '\u{a0}' | '\u{ad}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{feff}')
         || (character.is_whitespace() && character != ' ')
+}
+
+/// Go's `%v` of a decoded value: `map[a:[1 b]]`.
+pub(crate) fn plain(value: &Value) -> String {
+    let list = |parts: Vec<String>| parts.join(" ");
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => go_number(number),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", list(items.iter().map(plain).collect())),
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entries = entries.into_iter();
+            let shown = entries.map(|(key, value)| format!("{key}:{}", plain(value)));
+            format!("map[{}]", list(shown.collect()))
+        }
+    }
 }
 
 /// Go's `json.Marshal`: sorted keys, and `<`, `>` and `&` escaped.
@@ -124,6 +143,10 @@ mod tests {
         assert_eq!(
             bad_value(&json!({"b": 1, "a": "<"})),
             "{\"a\":\"\\u003c\",\"b\":1}"
+        );
+        assert_eq!(
+            plain(&json!({"b": [1, "x", null], "a": {"c": true}})),
+            "map[a:map[c:true] b:[1 x <nil>]]"
         );
         assert_eq!(bad_value(&json!(null)), "null");
         assert_eq!(go_float(1e21), "1e+21");

@@ -10,16 +10,17 @@ use serde_json::Value;
 
 use super::call::{Call, parse};
 use super::{present, write};
+use crate::api::body::{self, Doubles};
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, crd, kinds, names, object};
+use crate::api::{crd, kinds, names, object};
 use crate::store::{Key, Stored, Write};
 
 /// Answers a POST to a collection.
 pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let value = body::object(&parts.headers, &sent, &call.resource)?;
-    let stored = from_value(call, value).await?;
+    let (value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
+    let stored = from_value(call, value, &doubles).await?;
     if call.resource.is("endpoints") {
         call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
     }
@@ -27,9 +28,13 @@ pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Re
 }
 
 /// Creates an object and returns the JSON to answer.
-pub(super) async fn from_value(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+pub(super) async fn from_value(
+    call: &Call<'_>,
+    mut value: Value,
+    doubles: &Doubles,
+) -> Result<Vec<u8>, Failure> {
     place(call, &mut value)?;
-    write::normalise(call, &mut value)?;
+    write::normalise(call, &mut value, doubles)?;
     identify(call, &mut value)?;
     write::record(call, None, &mut value);
     insert(call, value).await

@@ -18,9 +18,9 @@ const TRIES: usize = 16;
 pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let mut value = body::object(&parts.headers, &sent, &call.resource)?;
+    let (mut value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
     check_name(call, &mut value)?;
-    write::normalise(call, &mut value)?;
+    write::normalise(call, &mut value, &doubles)?;
     let expected = expected(&value)?;
     let stored = change(call, expected, |_| Ok(value.clone())).await?;
     present::one(call, StatusCode::OK, &stored)

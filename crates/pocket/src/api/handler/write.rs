@@ -3,50 +3,41 @@
 use serde_json::Value;
 
 use super::call::{Call, Current};
-use crate::api::request::FieldValidation;
+use super::odd::Odd;
+use crate::api::body::Doubles;
 use crate::api::resource::Body;
 use crate::api::status::{Cause, Failure};
 use crate::api::{body, crd, fields, kinds, names, object, typed};
 use crate::schema::Schema;
 use crate::store::{Stored, Write};
 
-/// Removes what the kind does not know: an error, a warning or silence, as the client asked.
-pub(super) fn prune(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
-    let resource = &call.resource;
-    let unknown = match &resource.body {
-        Body::Builtin(_) => typed::prune(resource, value)?,
-        Body::Custom(custom) => {
-            typed::prune_metadata(resource, value)?;
-            custom.schema.prune(value)
-        }
-    };
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let named = unknown
-        .iter()
-        .map(|path| format!("unknown field \"{path}\""));
-    match call.options.field_validation {
-        FieldValidation::Ignore => {}
-        FieldValidation::Warn => named.for_each(|text| call.warn(text)),
-        FieldValidation::Strict => {
-            let list: Vec<String> = named.collect();
-            let (kind, version) = (&resource.kind, &resource.version);
-            return Err(Failure::bad_request(format!(
-                "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding \
-                 error: {}",
-                list.join(", ")
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Turns an object as clients send it into the form in which it is worked on and stored.
-pub(super) fn normalise(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
-    prune(call, value)?;
+pub(super) fn normalise(
+    call: &Call<'_>,
+    value: &mut Value,
+    doubles: &Doubles,
+) -> Result<(), Failure> {
+    let odd = Odd::new(doubles, prune(call, value)?);
+    odd.judge(call, |problems| {
+        let (kind, version) = (&call.resource.kind, &call.resource.version);
+        Failure::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {problems}"
+        ))
+    })?;
     strip_kind(call, value);
     complete(call, value)
+}
+
+/// Removes what the kind does not know and returns its paths.
+pub(super) fn prune(call: &Call<'_>, value: &mut Value) -> Result<Vec<String>, Failure> {
+    match &call.resource.body {
+        Body::Builtin(_) => typed::prune(&call.resource, value),
+        Body::Custom(custom) => {
+            let mut unknown = typed::prune_metadata(&call.resource, value)?;
+            unknown.extend(custom.schema.prune(value));
+            Ok(unknown)
+        }
+    }
 }
 
 /// Removes kind and version and undoes the names of this face of the kind.
