@@ -15,10 +15,10 @@ mod kinds;
 mod names;
 pub(crate) mod object;
 mod openapi;
+mod patches;
 mod protobuf;
 mod request;
 mod resource;
-mod schema;
 mod selector;
 mod server;
 mod shape;
@@ -33,6 +33,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, header};
 use parking_lot::RwLock;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower::service_fn;
@@ -44,7 +45,7 @@ pub use server::TlsError;
 pub(crate) use server::{acceptor, serve};
 
 use crate::node::PodLogs;
-use crate::store::Store;
+use crate::store::{Key, Store};
 
 /// A moment in time.
 pub(crate) type Time = jiff::Timestamp;
@@ -94,7 +95,7 @@ impl ApiServer {
                 logs: RwLock::new(None),
             }),
         };
-        server.reload_registry();
+        server.load_registry();
         server
     }
 
@@ -145,16 +146,28 @@ impl ApiServer {
         Arc::clone(&self.inner.registry.read())
     }
 
-    /// Rebuilds the table of kinds from the CRDs in the store.
-    pub(crate) fn reload_registry(&self) {
+    /// Reads the definitions in the store, one after the other.
+    fn load_registry(&self) {
+        let mut registry = Registry::built_in();
+        for (key, stored) in &self.inner.store.list(crd::KEY, None).items {
+            let definition: Option<Value> = serde_json::from_slice(&stored.json).ok();
+            if let Some(next) = registry.with(&key.name, definition.as_ref()) {
+                registry = next;
+            }
+        }
+        *self.inner.registry.write() = Arc::new(registry);
+    }
+
+    /// Brings the table of kinds up to date with one definition in the store.
+    pub(crate) fn reload_definition(&self, name: &str) {
         // Held throughout, so that of two reloads the one that saw less cannot come last.
         let mut registry = self.inner.registry.write();
-        let stored = self.inner.store.list(crd::KEY, None);
-        let definitions: Vec<serde_json::Value> = stored
-            .items
-            .iter()
-            .filter_map(|(_, stored)| serde_json::from_slice(&stored.json).ok())
-            .collect();
-        *registry = Arc::new(Registry::new(definitions.iter()));
+        let key = Key::new(&crd::KEY.into(), "", name);
+        let stored = self.inner.store.get(&key);
+        let definition: Option<Value> =
+            stored.and_then(|stored| serde_json::from_slice(&stored.json).ok());
+        if let Some(next) = registry.with(name, definition.as_ref()) {
+            *registry = Arc::new(next);
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! | `store` | objects, revisions, compare-and-set, watches; one SQLite file | nothing |
 //! | `api` | REST: discovery, validation, patches, field ownership, roles, tokens | `store` |
 //! | `openapi`, `table` | what `api` answers about its kinds and prints of its objects | nothing |
+//! | `schema` | what a CRD's schema means: pruning, defaults, validation, rules, merging | nothing |
 //! | [`controllers`] | garbage collection, namespaces, accounts, EndpointSlices, volumes, Events | the API |
 //! | [`node`] | Pods as processes, with their logs and probes | the API |
 //! | [`net`] | Services as forwarders | the API |
@@ -33,6 +34,7 @@ pub mod net;
 pub mod node;
 mod openapi;
 mod pki;
+mod schema;
 mod store;
 mod table;
 mod up;

@@ -3,6 +3,7 @@
 mod call;
 mod create;
 mod delete;
+mod odd;
 mod patch;
 mod pod;
 mod present;

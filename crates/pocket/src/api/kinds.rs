@@ -66,7 +66,7 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
         "Service" => service::validate(value, old, &mut causes),
         "ConfigMap" | "Secret" => small::validate_data(value, old, &mut causes),
         "PersistentVolumeClaim" => small::validate_claim(value, old, &mut causes),
-        "CustomResourceDefinition" => causes.extend(crd::validate(value)),
+        "CustomResourceDefinition" => causes.extend(crd::validate(value, old)),
         "RoleBinding" | "ClusterRoleBinding" => small::validate_binding(value, old, &mut causes),
         _ => {}
     }

@@ -1,7 +1,11 @@
 //! How a value's parts are merged and owned: which lists are keyed, which maps are one piece.
 
+use serde_json::Value;
+
 use super::builtin::{Builtin, Rule};
-use super::schema::Schema;
+use crate::schema::{Cursor, Schema};
+
+pub(crate) use crate::schema::ListKind;
 
 /// The type of one place in an object, as far as merging and ownership need it.
 #[derive(Clone, Debug)]
@@ -14,22 +18,13 @@ pub(crate) enum Shape<'a> {
         /// An element of the list at the path, not the list.
         element: bool,
     },
-    /// A place in a custom kind.
-    Schema(&'a Schema),
-    /// Nothing known: maps are granular and lists atomic.
-    Unknown,
-}
-
-/// How the elements of a list are told apart.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum ListKind {
-    /// The list is one piece.
-    #[default]
-    Atomic,
-    /// Scalars, each at most once.
-    Set,
-    /// Objects identified by these members.
-    Keyed(Vec<String>),
+    /// A place in a custom kind; one that its schema does not know is a granular map or an
+    /// atomic list.
+    Custom {
+        place: Cursor<'a>,
+        /// A whole object, whose metadata the schema does not describe.
+        object: bool,
+    },
 }
 
 impl<'a> Shape<'a> {
@@ -43,7 +38,10 @@ impl<'a> Shape<'a> {
     }
 
     pub(crate) fn schema(schema: &'a Schema) -> Self {
-        Self::Schema(schema)
+        Self::Custom {
+            place: schema.root(),
+            object: true,
+        }
     }
 
     /// The shape of a member.
@@ -65,9 +63,8 @@ impl<'a> Shape<'a> {
                 }
             }
             // The schema of a CRD does not describe metadata; every kind has the same.
-            Self::Schema(schema) if schema.root && name == "metadata" => Self::metadata(),
-            Self::Schema(schema) => schema.member(name).map_or(Self::Unknown, Self::Schema),
-            Self::Unknown => Self::Unknown,
+            Self::Custom { object: true, .. } if name == "metadata" => Self::metadata(),
+            Self::Custom { place, .. } => Self::custom(place.child(name)),
         }
     }
 
@@ -81,8 +78,7 @@ impl<'a> Shape<'a> {
                 path: path.clone(),
                 element: true,
             },
-            Self::Schema(schema) => schema.items.as_deref().map_or(Self::Unknown, Self::Schema),
-            Self::Unknown => Self::Unknown,
+            Self::Custom { place, .. } => Self::custom(place.item()),
         }
     }
 
@@ -90,13 +86,12 @@ impl<'a> Shape<'a> {
         match self {
             Self::Builtin { .. } => match self.rule() {
                 Some(Rule::Keyed(keys) | Rule::KeyedWhole(keys)) => {
-                    ListKind::Keyed(keys.iter().map(|key| (*key).to_owned()).collect())
+                    ListKind::Map(keys.iter().map(|key| (*key).to_owned()).collect())
                 }
                 Some(Rule::Set) => ListKind::Set,
                 Some(Rule::AtomicMap) | None => ListKind::Atomic,
             },
-            Self::Schema(schema) => schema.list.clone(),
-            Self::Unknown => ListKind::Atomic,
+            Self::Custom { place, .. } => place.list_kind(),
         }
     }
 
@@ -106,8 +101,7 @@ impl<'a> Shape<'a> {
                 matches!(self.rule(), Some(Rule::KeyedWhole(_)))
             }
             Self::Builtin { .. } => self.rule() == Some(Rule::AtomicMap),
-            Self::Schema(schema) => schema.atomic_map,
-            Self::Unknown => false,
+            Self::Custom { place, .. } => place.is_atomic_map(),
         }
     }
 
@@ -117,6 +111,21 @@ impl<'a> Shape<'a> {
         match self {
             Self::Builtin { bare, path, .. } => bare.contains(&path.as_str()),
             _ => false,
+        }
+    }
+
+    /// What a key of the list's elements is where it is left out.
+    pub(crate) fn key_default(&self, key: &str) -> Option<Value> {
+        match self {
+            Self::Builtin { .. } => (key == "protocol").then(|| Value::from("TCP")),
+            Self::Custom { place, .. } => place.item().child(key).default().cloned(),
+        }
+    }
+
+    fn custom(place: Cursor<'a>) -> Self {
+        Self::Custom {
+            place,
+            object: place.is_embedded(),
         }
     }
 

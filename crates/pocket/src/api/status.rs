@@ -2,12 +2,14 @@
 //!
 //! Wording and codes come from the recorded answers of a real API server.
 
+use std::collections::HashSet;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::resource::Resource;
-use crate::store;
+use crate::{schema, store};
 
 /// A request that was refused: becomes a `Status` object with its HTTP code.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +73,16 @@ impl Cause {
             reason: "FieldValueForbidden",
             message,
             field: field.into(),
+        }
+    }
+}
+
+impl From<schema::Cause> for Cause {
+    fn from(cause: schema::Cause) -> Self {
+        Self {
+            reason: cause.reason.name(),
+            message: cause.message,
+            field: cause.field,
         }
     }
 }
@@ -173,10 +185,14 @@ impl Failure {
         } else {
             format!("{kind}.{group}")
         };
-        let lines: Vec<String> = causes
-            .iter()
-            .map(|cause| format!("{}: {}", cause.field, cause.message))
-            .collect();
+        let mut lines: Vec<String> = Vec::with_capacity(causes.len());
+        let mut told = HashSet::new();
+        for cause in &causes {
+            let line = format!("{}: {}", cause.field, cause.message);
+            if told.insert(line.clone()) {
+                lines.push(line);
+            }
+        }
         let list = match lines.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -249,8 +265,11 @@ impl Failure {
     pub(crate) fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
+            "message": self.message, "code": self.code.as_u16(),
         });
+        if !self.reason.is_empty() {
+            body["reason"] = self.reason.into();
+        }
         if let Some(details) = &self.details {
             body["details"] = Value::Object(details.clone());
         }

@@ -79,7 +79,7 @@ fn member(shape: &Shape<'_>, target: &mut Map<String, Value>, name: &str, value:
 /// Strategic merge identifies elements by the first key alone.
 fn merge_key(shape: &Shape<'_>) -> Option<String> {
     match shape.list_kind() {
-        ListKind::Keyed(keys) => keys.into_iter().next(),
+        ListKind::Map(keys) => keys.into_iter().next(),
         _ => None,
     }
 }

@@ -50,10 +50,13 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value) -> Result<Vec<Strin
     Ok(unknown)
 }
 
-/// Checks and prunes the metadata of a custom object.
-pub(crate) fn prune_metadata(resource: &Resource, object: &mut Value) -> Result<(), Failure> {
+/// Checks and prunes the metadata of a custom object and returns what it does not know.
+pub(crate) fn prune_metadata(
+    resource: &Resource,
+    object: &mut Value,
+) -> Result<Vec<String>, Failure> {
     let Some(metadata) = object.get_mut("metadata") else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let known = round_trip::<k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>(metadata);
     let known = known.map_err(|error| {
@@ -62,8 +65,9 @@ pub(crate) fn prune_metadata(resource: &Resource, object: &mut Value) -> Result<
             "{kind} in version \"{version}\" cannot be handled as a {kind}: metadata: {error}"
         ))
     })?;
-    walk(metadata, &known, "metadata", &mut Vec::new());
-    Ok(())
+    let mut unknown = Vec::new();
+    walk(metadata, &known, "metadata", &mut unknown);
+    Ok(unknown)
 }
 
 /// A Secret whose data need not be base64 yet: that is checked with a better message.

@@ -10,16 +10,17 @@ use serde_json::Value;
 
 use super::call::{Call, parse};
 use super::{present, write};
+use crate::api::body::{self, Doubles};
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, crd, kinds, names, object};
+use crate::api::{crd, kinds, names, object};
 use crate::store::{Key, Stored, Write};
 
 /// Answers a POST to a collection.
 pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let value = body::object(&parts.headers, &sent, &call.resource)?;
-    let stored = from_value(call, value).await?;
+    let (value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
+    let stored = from_value(call, value, &doubles).await?;
     if call.resource.is("endpoints") {
         call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
     }
@@ -27,9 +28,13 @@ pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Re
 }
 
 /// Creates an object and returns the JSON to answer.
-pub(super) async fn from_value(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+pub(super) async fn from_value(
+    call: &Call<'_>,
+    mut value: Value,
+    doubles: &Doubles,
+) -> Result<Vec<u8>, Failure> {
     place(call, &mut value)?;
-    write::normalise(call, &mut value)?;
+    write::normalise(call, &mut value, doubles)?;
     identify(call, &mut value)?;
     write::record(call, None, &mut value);
     insert(call, value).await
@@ -55,7 +60,8 @@ pub(super) async fn insert(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>,
     }
     let stored = store(call, value).await?;
     if call.resource.is(crd::KEY) {
-        establish(call, &stored).await?;
+        let name = object::meta(&parse(&stored)?.object, "name").to_owned();
+        establish(call, &name).await?;
     }
     Ok(stored.json.to_vec())
 }
@@ -203,24 +209,39 @@ pub(super) fn assign_address(call: &Call<'_>, value: &mut Value) -> Result<(), F
     Ok(())
 }
 
-/// Accepts the names of a new definition, so that its kind is served when the client is answered.
-async fn establish(call: &Call<'_>, stored: &Stored) -> Result<(), Failure> {
-    let mut definition = parse(stored)?.object;
-    let before = definition.clone();
-    let time = call.timestamp();
-    crd::establish(&mut definition, &time);
-    let writer = crate::api::fields::Writer {
-        manager: "kube-apiserver",
-        subresource: "status",
-        time: &time,
-        api_version: "apiextensions.k8s.io/v1",
-    };
-    crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
-    let name = object::meta(&definition, "name").to_owned();
-    write::commit(
-        call,
-        Write::Update(call.key(&name), stored.revision, definition),
-    )
-    .await?;
-    Ok(())
+/// Accepts the names of a definition, so that its kind is served when the client is answered.
+pub(super) async fn establish(call: &Call<'_>, name: &str) -> Result<(), Failure> {
+    let key = call.key(name);
+    let mut tries = 8;
+    loop {
+        // It may be gone, and somebody else may have written it since.
+        let Some(stored) = call.store().get(&key) else {
+            return Ok(());
+        };
+        let before = parse(&stored)?.object;
+        let mut definition = before.clone();
+        let time = call.timestamp();
+        let registry = call.server.registry();
+        crd::accept(
+            &mut definition,
+            registry.all().iter().map(AsRef::as_ref),
+            &time,
+        );
+        if definition == before {
+            return Ok(());
+        }
+        let writer = crate::api::fields::Writer {
+            manager: "kube-apiserver",
+            subresource: "status",
+            time: &time,
+            api_version: "apiextensions.k8s.io/v1",
+        };
+        crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
+        let write = Write::Update(key.clone(), stored.revision, definition);
+        tries -= 1;
+        match write::commit(call, write).await {
+            Err(failure) if failure.reason == "Conflict" && tries > 0 => {}
+            done => return done.map(|_| ()),
+        }
+    }
 }

@@ -6,10 +6,13 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, Current};
+use super::odd::Odd;
 use super::{create, present, update, write};
+use crate::api::body::{self, Doubles};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, kinds, object};
+use crate::api::{kinds, object, patches};
+use crate::schema;
 
 const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
@@ -33,9 +36,9 @@ pub(super) async fn patch(call: &Call<'_>, request: Request<Body>) -> Result<Res
     if kind == APPLY {
         return apply(call, &sent).await;
     }
-    let patch = body::plain_json(&sent)?;
+    let (patch, doubles) = body::plain_json(&sent)?;
     let operations = match kind.as_str() {
-        JSON => Some(operations(&patch)?),
+        JSON => Some(patches::operations(&patch)?),
         _ => None,
     };
     // The precondition of a merge patch is the revision it carries.
@@ -47,18 +50,40 @@ pub(super) async fn patch(call: &Call<'_>, request: Request<Body>) -> Result<Res
     let stored = update::change(call, expected, |current| {
         let live = face(call, current)?;
         let mut value = match &operations {
-            Some(operations) => json_patch(&live, operations)?,
-            None if kind == MERGE => merge_patch(&live, &patch),
+            Some(operations) => patches::json(&live, operations)?,
+            None if kind == MERGE => patches::merge(&live, &patch),
             None => kinds::strategic_merge(&call.resource, &live, &patch)?,
         };
         check_revision(call, current, &value)?;
         value = body::right_kind(value, &call.resource)?;
         update::check_name(call, &mut value)?;
-        write::normalise(call, &mut value)?;
+        let whole = value.clone();
+        let unknown = write::prune(call, &mut value)?;
+        let of_patch = match kind.as_str() {
+            JSON => Odd::new(&doubles, patches::unknown_members(&patch)).in_operations(),
+            _ => Odd::new(&doubles, Vec::new()),
+        };
+        let odd = of_patch.and(Odd::new(&Doubles::default(), unknown));
+        odd.judge(call, |problems| match kind.as_str() {
+            STRATEGIC => odd_patch(&schema::plain(&patch), problems),
+            _ => odd_patch(&whole.to_string(), problems),
+        })?;
+        write::strip_kind(call, &mut value);
+        write::complete(call, &mut value)?;
         Ok(value)
     })
     .await?;
     present::one(call, StatusCode::OK, &stored)
+}
+
+/// How a patch that gives fields twice or unknown ones is refused; of which object it does not say.
+fn odd_patch(shown: &str, problems: &str) -> Failure {
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        message: format!("Invalid value: {}: {problems}", schema::quote(shown)),
+        field: "patch".into(),
+    };
+    Failure::invalid_kind("", "", "", vec![cause])
 }
 
 /// The current object as the client sees it, kind and version included.
@@ -76,59 +101,6 @@ fn check_revision(call: &Call<'_>, current: &Current, value: &Value) -> Result<(
     }
 }
 
-fn operations(patch: &Value) -> Result<json_patch::Patch, Failure> {
-    const MOST: usize = 10_000;
-    let bad =
-        |error: serde_json::Error| Failure::bad_request(format!("error decoding patch: {error}"));
-    let operations: json_patch::Patch = serde::Deserialize::deserialize(patch).map_err(bad)?;
-    if operations.0.len() > MOST {
-        let message = format!(
-            "The allowed maximum operations in a JSON patch is {MOST}, got {}",
-            operations.0.len()
-        );
-        return Err(Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLarge",
-            message,
-        ));
-    }
-    Ok(operations)
-}
-
-fn json_patch(live: &Value, operations: &json_patch::Patch) -> Result<Value, Failure> {
-    let mut value = live.clone();
-    json_patch::patch(&mut value, operations).map_err(|_| {
-        let message = "the server rejected our request due to an error in our request";
-        let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
-        failure.details = Some(serde_json::Map::new());
-        failure
-    })?;
-    // Copies can grow a value beyond what any body could hold.
-    if value.to_string().len() > body::LIMIT {
-        return Err(Failure::too_large(body::LIMIT));
-    }
-    body::check_depth(&value)?;
-    Ok(value)
-}
-
-/// RFC 7386.
-fn merge_patch(live: &Value, patch: &Value) -> Value {
-    let Value::Object(changes) = patch else {
-        return patch.clone();
-    };
-    let mut merged = live.as_object().cloned().unwrap_or_default();
-    for (name, change) in changes {
-        if change.is_null() {
-            merged.remove(name);
-        } else {
-            let before = merged.get(name).unwrap_or(&Value::Null);
-            let value = merge_patch(before, change);
-            merged.insert(name.clone(), value);
-        }
-    }
-    Value::Object(merged)
-}
-
 async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     if call.options.field_manager.is_empty() {
         let cause = Cause::required("fieldManager", "is required for apply patch");
@@ -139,13 +111,14 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
             vec![cause],
         ));
     }
-    let mut applied = body::right_kind(body::yaml(sent)?, &call.resource)?;
+    let (applied, doubles) = body::lined(sent)?;
+    let mut applied = body::right_kind(applied, &call.resource)?;
     update::check_name(call, &mut applied)?;
     if !object::list(&applied, &["metadata", "managedFields"]).is_empty() {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     object::metadata_mut(&mut applied).remove("managedFields");
-    write::prune(call, &mut applied)?;
+    check_fields(call, &mut applied, &doubles)?;
     write::strip_kind(call, &mut applied);
     let expected = update::expected(&applied)?;
     for field in ["resourceVersion", "creationTimestamp", "generation"] {
@@ -168,6 +141,46 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     })
     .await?;
     present::one(call, StatusCode::OK, &stored)
+}
+
+/// What nobody declared cannot be merged. Of built-in kinds a client may know more than we do.
+fn check_fields(call: &Call<'_>, applied: &mut Value, doubles: &Doubles) -> Result<(), Failure> {
+    let unknown = write::prune(call, applied)?;
+    if call.resource.custom().is_some() && !unknown.is_empty() {
+        return Err(undeclared(call, &unknown));
+    }
+    let cannot = |problems: &str| Failure::bad_request(problems.to_owned());
+    Odd::new(doubles, Vec::new()).judge(call, |problems| {
+        let problems = problems.trim_start_matches("strict decoding error: ");
+        cannot(&format!(
+            "error strict decoding YAML: error converting YAML to JSON: {problems}"
+        ))
+    })?;
+    Odd::new(&Doubles::default(), unknown).judge(call, |problems| {
+        let (kind, version) = (&call.resource.kind, &call.resource.version);
+        cannot(&format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {problems}"
+        ))
+    })
+}
+
+fn undeclared(call: &Call<'_>, unknown: &[String]) -> Failure {
+    let problem = |path: &String| format!(".{path}: field not declared in schema");
+    let problems = match unknown {
+        [only] => problem(only),
+        many => {
+            let lines: Vec<String> = many.iter().map(problem).collect();
+            format!("errors:\n  {}", lines.join("\n  "))
+        }
+    };
+    let message = format!(
+        "failed to create typed patch object ({}/{}; {}, Kind={}): {problems}",
+        call.namespace(),
+        call.name(),
+        call.resource.api_version(),
+        call.resource.kind
+    );
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
 }
 
 async fn create_applied(call: &Call<'_>, applied: &Value) -> Result<Vec<u8>, Failure> {
@@ -208,19 +221,4 @@ fn conflicted(Conflict(causes): &Conflict) -> Failure {
     Failure::new(StatusCode::CONFLICT, "Conflict", message)
         .with_causes(causes.clone())
         .finally()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn merge_patches_remove_with_null_and_replace_lists() {
-        let live = json!({"a": {"b": 1, "c": [1, 2]}, "d": 1});
-        let patch = json!({"a": {"b": null, "c": [3]}, "d": {"e": {"f": null}}});
-        assert_eq!(
-            merge_patch(&live, &patch),
-            json!({"a": {"c": [3]}, "d": {"e": {}}})
-        );
-    }
 }

@@ -1,5 +1,7 @@
 //! The forms in which objects are answered.
 
+use std::collections::HashSet;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -89,11 +91,46 @@ pub(super) fn raw(call: &Call<'_>, code: StatusCode, text: impl Into<Body>) -> R
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
-    for warning in call.warnings.lock().drain(..) {
+    for warning in fitting(std::mem::take(&mut *call.warnings.lock())) {
         let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+        if let Ok(value) = HeaderValue::from_bytes(format!("299 - \"{quoted}\"").as_bytes()) {
             headers.append(header::WARNING, value);
         }
     }
     response
+}
+
+/// Each warning once, and no more than headers can hold: many are cut short, very many left out.
+fn fitting(mut warnings: Vec<String>) -> Vec<String> {
+    const MOST: usize = 4 * 1024;
+    const SHORT: usize = 256;
+    let mut told = HashSet::new();
+    warnings.retain(|warning| told.insert(warning.clone()));
+    let length = |warning: &String| warning.chars().count();
+    if warnings.iter().map(length).sum::<usize>() <= MOST {
+        return warnings;
+    }
+    let short = |warning: String| warning.chars().take(SHORT).collect::<String>();
+    let mut written = 0;
+    let fits = |warning: &String| {
+        let fits = written < MOST;
+        written += length(warning);
+        fits
+    };
+    warnings.into_iter().map(short).take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_told_once_and_fit_into_headers() {
+        let twice = vec!["a".to_owned(), "b".to_owned(), "a".to_owned()];
+        assert_eq!(fitting(twice), ["a", "b"]);
+        let many = (0..100).map(|at| format!("{at:03}{}", "é".repeat(1000)));
+        let told = fitting(many.collect());
+        assert_eq!(told.len(), 16);
+        assert!(told.iter().all(|warning| warning.chars().count() == 256));
+    }
 }

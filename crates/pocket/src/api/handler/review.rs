@@ -14,7 +14,7 @@ use crate::api::status::Failure;
 pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let mut review = body::object(&parts.headers, &sent, &call.resource)?;
+    let (mut review, _) = body::object(&parts.headers, &sent, &call.resource)?;
     if call.resource.kind == "SelfSubjectReview" {
         let user = who(call);
         let metadata = json!({"creationTimestamp": call.timestamp()});

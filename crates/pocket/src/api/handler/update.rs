@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{Request, StatusCode};
 use serde_json::Value;
 
-use super::call::{Call, Current, parse};
+use super::call::{Call, Current};
 use super::{create, present, write};
 use crate::api::status::Failure;
 use crate::api::{body, crd, kinds, object};
@@ -18,9 +18,9 @@ const TRIES: usize = 16;
 pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let mut value = body::object(&parts.headers, &sent, &call.resource)?;
+    let (mut value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
     check_name(call, &mut value)?;
-    write::normalise(call, &mut value)?;
+    write::normalise(call, &mut value, &doubles)?;
     let expected = expected(&value)?;
     let stored = change(call, expected, |_| Ok(value.clone())).await?;
     present::one(call, StatusCode::OK, &stored)
@@ -104,7 +104,7 @@ async fn finish(call: &Call<'_>, current: &Current, mut value: Value) -> Result<
     }
     let stored = write::commit(call, Write::Update(key, revision, value)).await?;
     if call.resource.is(crd::KEY) && call.route.subresource.is_empty() {
-        accept_names(call, &stored).await?;
+        create::establish(call, call.name()).await?;
     }
     Ok(stored.json.to_vec())
 }
@@ -122,21 +122,4 @@ fn keep_address(call: &Call<'_>, current: &Current, value: &mut Value) -> Result
     }
     kinds::keep_ports(value, &current.object);
     create::assign_address(call, value)
-}
-
-/// Keeps the accepted names of a definition in step with its spec.
-async fn accept_names(call: &Call<'_>, stored: &crate::store::Stored) -> Result<(), Failure> {
-    let mut definition = parse(stored)?;
-    let names = definition.object["spec"]["names"].clone();
-    if definition.object["status"]["acceptedNames"] == names {
-        return Ok(());
-    }
-    definition.object["status"]["acceptedNames"] = names;
-    let key = call.key(call.name());
-    write::commit(
-        call,
-        Write::Update(key, definition.revision, definition.object),
-    )
-    .await?;
-    Ok(())
 }

@@ -1,0 +1,88 @@
+//! The functions that Kubernetes adds to the language.
+
+mod lists;
+mod regex;
+
+use ::cel::common::types::{CelBool, CelInt, CelString, DYN_TYPE, STRING_TYPE, Type};
+use ::cel::common::value::{CowVal, Val};
+use ::cel::{DeclarationError, Env, ExecutionError, extensions};
+
+use super::{budget, quantity, url};
+
+pub(super) use regex::MATCHES;
+
+type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
+type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+
+/// The language with everything rules may use.
+pub(super) fn environment() -> Result<Env, DeclarationError> {
+    let mut env = Env::stdlib();
+    env.add_extension(extensions::strings)?;
+    env.add_extension(extensions::lists)?;
+    env.add_extension(extensions::math)?;
+    env.add_extension(extensions::encoders)?;
+    env.add_overload(budget::CHARGE, "charge", vec![DYN_TYPE], budget::charge)?;
+    env.add_overload("isIP", "isIP(string)", vec![STRING_TYPE], is_ip)?;
+    env.add_overload("isCIDR", "isCIDR(string)", vec![STRING_TYPE], is_cidr)?;
+    lists::declare(&mut env)?;
+    regex::declare(&mut env)?;
+    quantity::declare(&mut env)?;
+    url::declare(&mut env)?;
+    Ok(env)
+}
+
+/// A method of a type of ours or of the language.
+pub(super) fn member(
+    env: &mut Env,
+    name: &str,
+    target: &Type,
+    args: Vec<Type>,
+    function: ::cel::common::functions::Function,
+) -> Result<(), DeclarationError> {
+    let id = format!(
+        "{}.{name}/{}",
+        target.name(),
+        args.iter().map(Type::name).collect::<Vec<_>>().join(",")
+    );
+    env.add_member_overload(name, &id, target.to_owned(), args, function)
+}
+
+/// The text of an argument.
+pub(super) fn text<'a>(args: &'a Args<'_, '_>, index: usize) -> Result<&'a str, ExecutionError> {
+    let value = args
+        .get(index)
+        .ok_or_else(ExecutionError::missing_argument_or_target)?;
+    value
+        .downcast_ref::<CelString<'_>>()
+        .map(CelString::inner)
+        .ok_or_else(|| unexpected(value.as_ref(), "string"))
+}
+
+pub(super) fn unexpected(value: &dyn Val, want: &str) -> ExecutionError {
+    ExecutionError::UnexpectedType {
+        got: value.get_type().name().to_owned(),
+        want: want.to_owned(),
+    }
+}
+
+pub(super) fn bool<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
+    CowVal::owned(CelBool::from(value))
+}
+
+pub(super) fn int<'b, 'v>(value: i64) -> CowVal<'b, 'v> {
+    CowVal::owned(CelInt::from(value))
+}
+
+pub(super) fn string<'b, 'v>(value: String) -> CowVal<'b, 'v> {
+    CowVal::owned(CelString::from(value))
+}
+
+fn is_ip<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
+    Ok(bool(text(&args, 0)?.parse::<std::net::IpAddr>().is_ok()))
+}
+
+fn is_cidr<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
+    Ok(bool(
+        super::super::format::Format::Cidr.accepts(text(&args, 0)?),
+    ))
+}
