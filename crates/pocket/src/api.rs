@@ -15,6 +15,7 @@ mod kinds;
 mod names;
 pub(crate) mod object;
 mod openapi;
+mod options;
 mod patches;
 mod protobuf;
 mod request;

@@ -22,7 +22,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use self::call::Call;
 use super::auth::Identity;
 use super::builtin::Verbs;
-use super::request::{self, Accept, Options, Route};
+use super::options::Options;
+use super::request::{self, Accept, Route};
 use super::resource::Resource;
 use super::status::Failure;
 use super::{ApiServer, discovery, openapi};
@@ -69,6 +70,7 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
         request.headers(),
     );
     call.authorize()?;
+    call.options.check(verb)?;
     dispatch(&call, request).await
 }
 

@@ -4,6 +4,7 @@
 //! the server decides itself; nobody owns that.
 
 mod pod;
+mod quantity;
 mod service;
 mod small;
 
@@ -18,13 +19,13 @@ use super::{crd, strategic};
 /// Fills in defaults, as decoding does.
 pub(crate) fn default(resource: &Resource, value: &mut Value) -> Result<(), Failure> {
     match resource.kind_key() {
-        "Pod" => pod::default(value),
+        "Pod" => return pod::default(value),
         "Service" => service::default(value),
         "Secret" => return small::default_secret(value),
         "Endpoints" => small::default_endpoints(value),
         "EndpointSlice" => small::default_endpoint_slice(value),
-        "PersistentVolumeClaim" => small::default_claim(value),
-        "PersistentVolume" => small::default_volume(value),
+        "PersistentVolumeClaim" => return small::default_claim(value),
+        "PersistentVolume" => return small::default_volume(value),
         "CustomResourceDefinition" => crd::default(value),
         "Event" => small::default_event(value),
         "StorageClass" => small::default_storage_class(value),

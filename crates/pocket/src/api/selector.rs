@@ -147,8 +147,9 @@ struct FieldRule {
 }
 
 impl Fields {
-    /// Parses a selector for a kind that can select on these paths besides name and namespace.
-    pub(crate) fn parse(text: &str, selectable: &[&str]) -> Result<Self, Failure> {
+    /// Parses a selector for a kind that can select on these paths besides name and namespace; `None` for kinds
+    /// that have never had a path of their own.
+    pub(crate) fn parse(text: &str, selectable: Option<&[&str]>) -> Result<Self, Failure> {
         let mut rules = Vec::new();
         for one in text.split(',').filter(|one| !one.is_empty()) {
             let (path, value, equal) = split_field(one).ok_or_else(|| {
@@ -157,11 +158,9 @@ impl Fields {
                 ))
             })?;
             if !["metadata.name", "metadata.namespace"].contains(&path)
-                && !selectable.contains(&path)
+                && !selectable.is_some_and(|paths| paths.contains(&path))
             {
-                return Err(Failure::bad_request(format!(
-                    "field label not supported: {path}"
-                )));
+                return Err(unknown_field(path, selectable));
             }
             let path = path.split('.').map(str::to_owned).collect();
             rules.push(FieldRule {
@@ -202,6 +201,17 @@ fn split_field(text: &str) -> Option<(&str, &str, bool)> {
     }
     let (path, value) = text.split_once("==").or_else(|| text.split_once('='))?;
     Some((path, value, true))
+}
+
+/// Kinds with paths of their own word it otherwise than those without.
+fn unknown_field(path: &str, selectable: Option<&[&str]>) -> Failure {
+    Failure::bad_request(if selectable.is_some() {
+        format!("field label not supported: {path}")
+    } else {
+        format!(
+            "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+        )
+    })
 }
 
 #[cfg(test)]
@@ -245,14 +255,14 @@ mod tests {
         for bad in ["a in b", "(", "a b c (x)", "=,=", "a>x", "!", "é=1"] {
             assert!(Labels::parse(bad).is_err(), "{bad}");
         }
-        assert!(Fields::parse("status.phase=x", &[]).is_err());
-        assert!(Fields::parse("metadata.name", &[]).is_err());
+        assert!(Fields::parse("status.phase=x", None).is_err());
+        assert!(Fields::parse("metadata.name", None).is_err());
     }
 
     #[test]
     fn fields_compare_as_text() {
         let pod = json!({"metadata": {"name": "p"}, "status": {"phase": "Running"}});
-        let fields = |text| Fields::parse(text, &["status.phase"]).unwrap();
+        let fields = |text| Fields::parse(text, Some(&["status.phase"])).unwrap();
         assert!(fields("metadata.name=p,status.phase!=Failed").matches(&pod));
         assert!(!fields("status.phase==Pending").matches(&pod));
         assert_eq!(fields("metadata.name=p").name(), Some("p"));

@@ -60,18 +60,8 @@ pub(super) static NAMESPACES: Definition = Definition {
 };
 
 pub(super) static SERVICE_ACCOUNTS: Definition = Definition {
-    columns: &[
-        Column::NAME,
-        Column::text("Secrets", "The secrets that pods of this account may use."),
-        Column::AGE,
-    ],
-    cells: |object, now| {
-        vec![
-            name(object),
-            json!(entries(object, "/secrets")),
-            age(object, now),
-        ]
-    },
+    columns: &[Column::NAME, Column::AGE],
+    cells: |object, now| vec![name(object), age(object, now)],
 };
 
 pub(super) static LEASES: Definition = Definition {

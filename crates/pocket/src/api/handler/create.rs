@@ -94,7 +94,7 @@ pub(super) fn place(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
         ));
     }
     if call.resource.namespaced {
-        check_namespace(call)?;
+        check_namespace(call, object::meta(value, "name"))?;
         let namespace = call.namespace().to_owned();
         object::metadata_mut(value).insert("namespace".into(), namespace.into());
     }
@@ -106,7 +106,7 @@ pub(super) fn place(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_namespace(call: &Call<'_>) -> Result<(), Failure> {
+fn check_namespace(call: &Call<'_>, object: &str) -> Result<(), Failure> {
     let registry = call.server.registry();
     let namespaces = registry
         .find("", "v1", "namespaces")
@@ -124,7 +124,7 @@ fn check_namespace(call: &Call<'_>) -> Result<(), Failure> {
             field: "metadata.namespace".into(),
         };
         let resource = &call.resource;
-        let failure = Failure::forbidden(&resource.plural, &resource.group, "", &detail);
+        let failure = Failure::forbidden(&resource.plural, &resource.group, object, &detail);
         return Err(failure.with_causes(vec![cause]));
     }
     Ok(())

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Current, parse};
 use super::{present, read, write};
 use crate::api::object::{self, FOREGROUND, ORPHAN};
-use crate::api::request::Options;
+use crate::api::options::{self, Options};
 use crate::api::status::{self, Cause, Failure};
 use crate::api::{body, crd};
 use crate::store::{Key, Write};
@@ -109,7 +109,9 @@ impl How {
         };
         let word = text(&["propagationPolicy"]).unwrap_or_else(|| options.propagation.clone());
         let orphan = sent["orphanDependents"].as_bool().or(options.orphan);
-        let dry_run = object::list(sent, &["dryRun"]).contains(&Value::from("All"));
+        let dry_runs = object::list(sent, &["dryRun"]);
+        options::refuse("DeleteOptions", options::dry_runs(dry_runs))?;
+        let dry_run = dry_runs.contains(&Value::from("All"));
         Ok(Self {
             grace: sent["gracePeriodSeconds"].as_i64().or(options.grace_period),
             propagation: Propagation::parse(&word, orphan)?,
@@ -152,7 +154,7 @@ impl Propagation {
             ("Orphan", _) | ("", Some(true)) => Ok(Some(Self::Orphan)),
             ("", None) => Ok(None),
             (other, _) => {
-                let allowed = ["Background", "Foreground", "Orphan", "nil"];
+                let allowed = ["Foreground", "Background", "Orphan", "nil"];
                 let allowed: Vec<String> = allowed.iter().map(|one| format!("\"{one}\"")).collect();
                 let cause = Cause::unsupported("propagationPolicy", &Value::from(other), &allowed);
                 Err(Failure::invalid_kind(

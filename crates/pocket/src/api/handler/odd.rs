@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use crate::api::body::Doubles;
-use crate::api::request::FieldValidation;
+use crate::api::options::FieldValidation;
 use crate::api::status::Failure;
 
 /// What is odd about a body, in the order in which it is told.

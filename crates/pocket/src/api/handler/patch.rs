@@ -1,5 +1,7 @@
 //! Patches: merge, JSON, strategic, and server-side apply.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Request, StatusCode};
@@ -201,23 +203,24 @@ fn laid_over(call: &Call<'_>, live: &Value, applied: &Value) -> Result<Value, Fa
 }
 
 fn conflicted(Conflict(causes): &Conflict) -> Failure {
-    let count = causes.len();
-    let list = match causes.as_slice() {
-        [one] => format!("{}: {}", one.message, one.field),
+    let message = match causes.as_slice() {
+        [one] => format!(
+            "Apply failed with 1 conflict: {}: {}",
+            one.message, one.field
+        ),
         many => {
-            let lines = many
-                .iter()
-                .map(|cause| format!("\n- {}: {}", cause.message, cause.field));
-            format!("conflicts:{}", lines.collect::<String>())
+            let mut fields: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for cause in many {
+                fields.entry(&cause.message).or_default().push(&cause.field);
+            }
+            let told = fields.into_iter().map(|(with, fields)| {
+                let with = with.replacen("conflict", "conflicts", 1);
+                format!("{with}:\n- {}", fields.join("\n- "))
+            });
+            let told = told.collect::<Vec<_>>().join("\n");
+            format!("Apply failed with {} conflicts: {told}", many.len())
         }
     };
-    let plural = if count == 1 { "" } else { "s" };
-    let list = if count == 1 {
-        list
-    } else {
-        list.replacen("conflicts:", "", 1)
-    };
-    let message = format!("Apply failed with {count} conflict{plural}: {list}");
     Failure::new(StatusCode::CONFLICT, "Conflict", message)
         .with_causes(causes.clone())
         .finally()

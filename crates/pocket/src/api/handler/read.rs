@@ -28,10 +28,11 @@ pub(super) struct Selection {
 
 impl Selection {
     pub(super) fn parse(call: &Call<'_>) -> Result<Self, Failure> {
-        let selectable = call
-            .resource
-            .builtin()
-            .map_or(&[][..], |builtin| builtin.selectable);
+        let own = |paths: &'static [&'static str]| (!paths.is_empty()).then_some(paths);
+        let selectable = match call.resource.builtin() {
+            Some(builtin) => own(builtin.selectable),
+            None => Some(&[][..]),
+        };
         let mut fields = call.options.field_selector.clone();
         // A list or watch at the URL of one object is about that object.
         if let Some(name) = &call.route.name {

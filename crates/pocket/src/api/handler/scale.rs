@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Current};
 use super::{present, update, write};
 use crate::api::resource::ScalePaths;
-use crate::api::status::Failure;
+use crate::api::status::{Cause, Failure};
 use crate::api::{body, object};
 
 /// Answers a request to `scale`.
@@ -30,11 +30,15 @@ pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Re
     let sent = body::yaml(&body::read(request.into_body()).await?)?;
     let replicas = match (sent["spec"]["replicas"].as_i64(), patching) {
         (Some(replicas), _) if replicas >= 0 => replicas,
+        (Some(replicas), _) => {
+            let field = format!(".{}", paths.spec.join("."));
+            let detail = "should be a non-negative integer";
+            let cause = Cause::invalid(field, &Value::from(replicas), detail);
+            return Err(Failure::invalid(&call.resource, call.name(), vec![cause]));
+        }
         (None, false) => 0,
         _ => {
-            return Err(Failure::bad_request(
-                "spec.replicas must be a number that is not negative",
-            ));
+            return Err(Failure::bad_request("spec.replicas must be a number"));
         }
     };
     let expected = update::expected(&sent)?;

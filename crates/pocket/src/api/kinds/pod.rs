@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::quantity;
 use crate::api::object::{self, default_to};
-use crate::api::status::Cause;
+use crate::api::status::{Cause, Failure};
 
 /// Fills in what a Pod spec may leave out.
-pub(super) fn default(pod: &mut Value) {
+pub(super) fn default(pod: &mut Value) -> Result<(), Failure> {
     let spec = object::members_mut(pod, "spec");
     default_to(spec, "restartPolicy", "Always");
     default_to(spec, "dnsPolicy", "ClusterFirst");
@@ -25,6 +26,9 @@ pub(super) fn default(pod: &mut Value) {
             .into_iter()
             .flatten()
         {
+            for kind in ["limits", "requests"] {
+                quantity::rewrite("Pod", one, &["resources", kind])?;
+            }
             container(object::members(one));
         }
     }
@@ -36,6 +40,7 @@ pub(super) fn default(pod: &mut Value) {
     {
         default_volume(object::members(volume));
     }
+    Ok(())
 }
 
 fn container(container: &mut Map<String, Value>) {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::quantity;
 use crate::api::object::{self, default_to};
 use crate::api::status::{Cause, Failure};
 
@@ -59,15 +60,21 @@ pub(super) fn default_endpoint_slice(slice: &mut Value) {
     }
 }
 
-pub(super) fn default_claim(claim: &mut Value) {
+pub(super) fn default_claim(claim: &mut Value) -> Result<(), Failure> {
+    for kind in ["limits", "requests"] {
+        quantity::rewrite("PersistentVolumeClaim", claim, &["spec", "resources", kind])?;
+    }
     let spec = object::members_mut(claim, "spec");
     default_to(spec, "volumeMode", "Filesystem");
+    Ok(())
 }
 
-pub(super) fn default_volume(volume: &mut Value) {
+pub(super) fn default_volume(volume: &mut Value) -> Result<(), Failure> {
+    quantity::rewrite("PersistentVolume", volume, &["spec", "capacity"])?;
     let spec = object::members_mut(volume, "spec");
     default_to(spec, "persistentVolumeReclaimPolicy", "Retain");
     default_to(spec, "volumeMode", "Filesystem");
+    Ok(())
 }
 
 pub(super) fn default_storage_class(class: &mut Value) {
