@@ -20,15 +20,20 @@ pub(crate) use doubles::Doubles;
 pub(crate) const LIMIT: usize = 3 << 20;
 /// A body has to be complete after this.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How much and how long a client that sends too much may go on sending before it is answered.
+const DISCARDED: usize = 8 << 20;
+const LINGER: Duration = Duration::from_secs(2);
 /// Deeper objects are refused, so that whatever is stored can be parsed again.
 const DEPTH: usize = 96;
 
 /// Reads a whole body.
-pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
-    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+pub(crate) async fn read(mut body: Body) -> Result<Bytes, Failure> {
+    let whole = tokio::time::timeout(PATIENCE, Limited::new(&mut body, LIMIT).collect());
     match whole.await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            // A client that is still sending would take the end of the connection for a failure, not the answer.
+            let _ = tokio::time::timeout(LINGER, discard(body)).await;
             Err(Failure::too_large(LIMIT))
         }
         Ok(Err(_)) => Err(Failure::bad_request("the request body could not be read")),
@@ -40,6 +45,18 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
                 message,
             ))
         }
+    }
+}
+
+/// Reads on without keeping anything, as far as a client may have been mistaken about the limit.
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(size) else {
+            return;
+        };
+        left = rest;
     }
 }
 

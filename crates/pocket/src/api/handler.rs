@@ -71,6 +71,11 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
     );
     call.authorize()?;
     call.options.check(verb)?;
+    // What Pods answer by themselves has forms of its own.
+    let ours = matches!(call.route.subresource.as_str(), "" | "status" | "scale");
+    if ours && Accept::parse(request.headers()).is_none() {
+        return Err(Failure::not_acceptable());
+    }
     dispatch(&call, request).await
 }
 
@@ -207,5 +212,5 @@ fn manager(options: &Options, headers: &HeaderMap) -> String {
 
 /// The form of the answer.
 fn accept(headers: &HeaderMap) -> Accept {
-    Accept::parse(headers)
+    Accept::parse(headers).unwrap_or(Accept::Json)
 }

@@ -85,7 +85,8 @@ pub(crate) enum Accept {
 }
 
 impl Accept {
-    pub(crate) fn parse(headers: &HeaderMap) -> Self {
+    /// The form to answer in; `None` when the client takes none that there is.
+    pub(crate) fn parse(headers: &HeaderMap) -> Option<Self> {
         let text = headers
             .get(header::ACCEPT)
             .and_then(|value| value.to_str().ok());
@@ -106,15 +107,15 @@ impl Accept {
                 }
             }
             match (form, version) {
-                ("Table", "v1") => return Self::Table,
+                ("Table", "v1") => return Some(Self::Table),
                 ("PartialObjectMetadata" | "PartialObjectMetadataList", "v1") => {
-                    return Self::Metadata;
+                    return Some(Self::Metadata);
                 }
-                ("", _) => return Self::Json,
+                ("", _) => return Some(Self::Json),
                 _ => {}
             }
         }
-        Self::Json
+        None
     }
 }
 
@@ -187,7 +188,7 @@ mod tests {
         let accept = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, http::HeaderValue::from_static(text));
-            Accept::parse(&headers)
+            Accept::parse(&headers).unwrap()
         };
         assert_eq!(
             accept("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),

@@ -204,9 +204,13 @@ impl Failure {
     }
 
     pub(crate) fn with_causes(mut self, causes: Vec<Cause>) -> Self {
-        let list = causes.into_iter().map(
-            |cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}),
-        );
+        let list = causes.into_iter().map(|cause| {
+            let mut told = json!({"reason": cause.reason, "message": cause.message});
+            if !cause.field.is_empty() {
+                told["field"] = cause.field.into();
+            }
+            told
+        });
         let details = self.details.get_or_insert_default();
         details.insert("causes".into(), list.collect());
         self
@@ -249,6 +253,12 @@ impl Failure {
         )
     }
 
+    pub(crate) fn not_acceptable() -> Self {
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json";
+        let code = StatusCode::NOT_ACCEPTABLE;
+        Self::new(code, "NotAcceptable", message).on("", "", "")
+    }
+
     pub(crate) fn too_large(limit: usize) -> Self {
         let message = format!("Request entity too large: limit is {limit}");
         Self::new(
@@ -285,13 +295,15 @@ impl Failure {
             store::Error::Expired { .. } => Self::expired(error.to_string()),
             store::Error::Future { requested, current } => {
                 let message =
-                    format!("Too large resource version: {requested}, current: {current}");
-                let mut failure = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
-                failure = failure.with_causes(vec![Cause {
+                    format!("Timeout: Too large resource version: {requested}, current: {current}");
+                let failure = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
+                let mut failure = failure.with_causes(vec![Cause {
                     reason: "ResourceVersionTooLarge",
                     message: "Too large resource version".into(),
                     field: String::new(),
                 }]);
+                let details = failure.details.get_or_insert_default();
+                details.insert("retryAfterSeconds".into(), 1.into());
                 failure
             }
             store::Error::Unavailable(detail) => Self::internal(detail.clone()),

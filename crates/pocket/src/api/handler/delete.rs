@@ -157,12 +157,8 @@ impl Propagation {
                 let allowed = ["Foreground", "Background", "Orphan", "nil"];
                 let allowed: Vec<String> = allowed.iter().map(|one| format!("\"{one}\"")).collect();
                 let cause = Cause::unsupported("propagationPolicy", &Value::from(other), &allowed);
-                Err(Failure::invalid_kind(
-                    "meta.k8s.io",
-                    "DeleteOptions",
-                    "",
-                    vec![cause],
-                ))
+                options::refuse("DeleteOptions", vec![cause])?;
+                Ok(None)
             }
         }
     }

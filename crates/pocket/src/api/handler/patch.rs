@@ -13,7 +13,7 @@ use super::{create, present, update, write};
 use crate::api::body::{self, Doubles};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
-use crate::api::{kinds, object, patches};
+use crate::api::{kinds, object, options, patches};
 use crate::schema;
 
 const JSON: &str = "application/json-patch+json";
@@ -37,6 +37,10 @@ pub(super) async fn patch(call: &Call<'_>, request: Request<Body>) -> Result<Res
     let sent = body::read(sent).await?;
     if kind == APPLY {
         return apply(call, &sent).await;
+    }
+    if call.options.get("force").is_some() {
+        let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+        options::refuse("PatchOptions", vec![cause])?;
     }
     let (patch, doubles) = body::plain_json(&sent)?;
     let operations = match kind.as_str() {
@@ -106,12 +110,7 @@ fn check_revision(call: &Call<'_>, current: &Current, value: &Value) -> Result<(
 async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     if call.options.field_manager.is_empty() {
         let cause = Cause::required("fieldManager", "is required for apply patch");
-        return Err(Failure::invalid_kind(
-            "meta.k8s.io",
-            "PatchOptions",
-            "",
-            vec![cause],
-        ));
+        options::refuse("PatchOptions", vec![cause])?;
     }
     let (applied, doubles) = body::lined(sent)?;
     let mut applied = body::right_kind(applied, &call.resource)?;

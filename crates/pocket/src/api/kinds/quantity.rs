@@ -71,6 +71,14 @@ pub(super) fn rewrite(kind: &str, holder: &mut Value, path: &[&str]) -> Result<(
     Ok(())
 }
 
+/// Whether one quantity is more than another; what is no quantity is not.
+pub(super) fn exceeds(one: &str, other: &str) -> bool {
+    match (parse(one), parse(other)) {
+        (Some((one, _)), Some((other, _))) => one > other,
+        _ => false,
+    }
+}
+
 /// The canonical form; `None` for what is no quantity.
 fn canonical(text: &str) -> Option<String> {
     let (amount, form) = parse(text)?;
