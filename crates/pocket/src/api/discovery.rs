@@ -63,17 +63,24 @@ pub(super) fn answer(
                 .collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
-        ["apis", name] if groups(&registry).iter().any(|one| one == name) => {
+        ["apis", name] if knows(&registry, name) => {
             let mut group = group(&registry, name);
             group["kind"] = "APIGroup".into();
             group["apiVersion"] = "v1".into();
             group
         }
         ["api", version] => return Some(resources(&registry, "", version)),
-        ["apis", group, version] => return Some(resources(&registry, group, version)),
+        ["apis", group, version] if knows(&registry, group) => {
+            return Some(resources(&registry, group, version));
+        }
         _ => return None,
     };
     Some(Ok(json_response(StatusCode::OK, &body)))
+}
+
+/// Whether anything of the group is served; of others there is not even a refusal in the API's words.
+pub(super) fn knows(registry: &Registry, group: &str) -> bool {
+    registry.all().iter().any(|one| one.group == group)
 }
 
 /// Names of the groups besides the core, in order of first appearance.

@@ -55,6 +55,9 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
         return Ok(no_such_page());
     };
     let registry = server.registry();
+    if !discovery::knows(&registry, &route.group) {
+        return Ok(no_such_page());
+    }
     let resource = registry
         .find(&route.group, &route.version, &route.plural)
         .ok_or_else(Failure::no_such_resource)?;

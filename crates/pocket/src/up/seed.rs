@@ -18,6 +18,13 @@ pub(super) async fn seed(client: &Client, block: Block, port: u16) -> Result<(),
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
         )
         .await?;
+        // The controller would do it too, but the first Pod may come before it.
+        let metadata = json!({"name": "default", "namespace": name});
+        create(
+            client,
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        )
+        .await?;
     }
     let rbac = "rbac.authorization.k8s.io";
     let objects = [

@@ -55,6 +55,9 @@ pub(super) async fn insert(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>,
     }
     object::tidy_metadata(&mut value);
     write::validate(call, &value, None)?;
+    if call.resource.is("pods") {
+        check_account(call, &value)?;
+    }
     if call.options.dry_run {
         return Ok(write::pretend(&value));
     }
@@ -104,6 +107,33 @@ pub(super) fn place(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// A Pod cannot be without the account that it runs as.
+fn check_account(call: &Call<'_>, pod: &Value) -> Result<(), Failure> {
+    let registry = call.server.registry();
+    let accounts = registry
+        .find("", "v1", "serviceaccounts")
+        .ok_or_else(Failure::no_such_resource)?;
+    let (namespace, name) = (
+        call.namespace(),
+        object::text(pod, &["spec", "serviceAccountName"]),
+    );
+    let account = Key::new(&accounts.key, namespace, name);
+    if call.store().get(&account).is_some() {
+        return Ok(());
+    }
+    let detail = format!(
+        "error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found"
+    );
+    let resource = &call.resource;
+    let pod = object::meta(pod, "name");
+    Err(Failure::forbidden(
+        &resource.plural,
+        &resource.group,
+        pod,
+        &detail,
+    ))
 }
 
 fn check_namespace(call: &Call<'_>, object: &str) -> Result<(), Failure> {
