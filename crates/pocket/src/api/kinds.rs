@@ -6,6 +6,7 @@
 mod pod;
 mod service;
 mod small;
+mod webhooks;
 
 use serde_json::{Value, json};
 
@@ -30,6 +31,8 @@ pub(crate) fn default(resource: &Resource, value: &mut Value) -> Result<(), Fail
         "StorageClass" => small::default_storage_class(value),
         "Namespace" => small::default_namespace(value),
         "RoleBinding" | "ClusterRoleBinding" => small::default_binding(value),
+        "MutatingWebhookConfiguration" => webhooks::default(value, true),
+        "ValidatingWebhookConfiguration" => webhooks::default(value, false),
         _ => {}
     }
     Ok(())
@@ -68,6 +71,9 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
         "PersistentVolumeClaim" => small::validate_claim(value, old, &mut causes),
         "CustomResourceDefinition" => causes.extend(crd::validate(value)),
         "RoleBinding" | "ClusterRoleBinding" => small::validate_binding(value, old, &mut causes),
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
+            webhooks::validate(value, &mut causes);
+        }
         _ => {}
     }
     causes

@@ -1,8 +1,11 @@
 //! A pocket in a temporary folder, and the tests that drive it.
 
 mod access;
+mod admission;
 mod controllers;
 mod objects;
+mod rights;
+mod webhook;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, Current};
-use super::{create, present, update, write};
+use super::{admit, create, present, update, write};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
 use crate::api::{body, kinds, object};
@@ -174,9 +174,10 @@ async fn create_applied(call: &Call<'_>, applied: &Value) -> Result<Vec<u8>, Fai
     let mut value = applied.clone();
     create::place(call, &mut value)?;
     object::metadata_mut(&mut value).insert("name".into(), call.name().into());
-    create::identify(call, &mut value)?;
+    create::wipe(call, &mut value);
     let mut value = laid_over(call, &json!({"metadata": {}}), &value)?;
     write::complete(call, &mut value)?;
+    let value = admit::new(call, value).await?;
     create::insert(call, value).await
 }
 

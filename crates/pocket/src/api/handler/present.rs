@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -89,11 +89,42 @@ pub(super) fn raw(call: &Call<'_>, code: StatusCode, text: impl Into<Body>) -> R
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    warn(call, headers);
+    response
+}
+
+/// Answers a refusal, with the warnings that came up before it.
+pub(super) fn failure(call: &Call<'_>, failure: Failure) -> Response {
+    let mut response = failure.into_response();
+    warn(call, response.headers_mut());
+    response
+}
+
+/// Longer warnings are cut, and what goes beyond a total is left out, as a real server does.
+fn warn(call: &Call<'_>, headers: &mut HeaderMap) {
+    const LONGEST: usize = 256;
+    const TOTAL: usize = 4096;
+    let mut sent: Vec<String> = Vec::new();
+    let mut total = 0;
     for warning in call.warnings.lock().drain(..) {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+        let plain = warning.replace(|letter: char| letter.is_control(), " ");
+        total += plain.chars().count();
+        if sent.contains(&plain) {
+            continue;
+        }
+        let cut = total > TOTAL;
+        let text: String = plain
+            .chars()
+            .take(if cut { LONGEST } else { usize::MAX })
+            .collect();
+        if cut && sent.iter().map(String::len).sum::<usize>() + text.len() > TOTAL {
+            break;
+        }
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let value = format!("299 - \"{quoted}\"");
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             headers.append(header::WARNING, value);
         }
+        sent.push(plain);
     }
-    response
 }

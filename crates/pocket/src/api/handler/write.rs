@@ -12,13 +12,7 @@ use crate::store::{Stored, Write};
 /// Removes what the kind does not know: an error, a warning or silence, as the client asked.
 pub(super) fn prune(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
     let resource = &call.resource;
-    let unknown = match &resource.body {
-        Body::Builtin(_) => typed::prune(resource, value)?,
-        Body::Custom(custom) => {
-            typed::prune_metadata(resource, value)?;
-            custom.schema.prune(value)
-        }
-    };
+    let unknown = prune_silently(call, value)?;
     if unknown.is_empty() {
         return Ok(());
     }
@@ -39,6 +33,26 @@ pub(super) fn prune(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Removes what the kind does not know and names it.
+fn prune_silently(call: &Call<'_>, value: &mut Value) -> Result<Vec<String>, Failure> {
+    let resource = &call.resource;
+    Ok(match &resource.body {
+        Body::Builtin(_) => typed::prune(resource, value)?,
+        Body::Custom(custom) => {
+            typed::prune_metadata(resource, value)?;
+            custom.schema.prune(value)
+        }
+    })
+}
+
+/// Does for an object that the server itself or a webhook has put together what
+/// [`normalise`] does for one that a client has sent.
+pub(super) fn renormalise(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    prune_silently(call, value)?;
+    strip_kind(call, value);
+    complete(call, value)
 }
 
 /// Turns an object as clients send it into the form in which it is worked on and stored.
