@@ -4,6 +4,7 @@
 //! tables ([`builtin`], [`kinds`]) or in the CRD. This module knows nothing of processes: Pods
 //! are run by `node`, which is a client like any other.
 
+pub(crate) mod admission;
 mod auth;
 mod body;
 mod builtin;

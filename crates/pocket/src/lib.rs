@@ -8,9 +8,10 @@
 //! |---|---|---|
 //! | `store` | objects, revisions, compare-and-set, watches; one SQLite file | nothing |
 //! | `api` | REST: discovery, validation, patches, field ownership, roles, tokens | `store` |
+//! | `api::admission` | asking the webhooks of mutating and validating configurations | `store`, the webhooks |
 //! | `openapi`, `table` | what `api` answers about its kinds and prints of its objects | nothing |
 //! | `schema` | what a CRD's schema means: pruning, defaults, validation, rules, merging | nothing |
-//! | [`controllers`] | garbage collection, namespaces, accounts, EndpointSlices, volumes, Events | the API |
+//! | [`controllers`] | garbage collection, namespaces, accounts, aggregated roles, EndpointSlices, volumes, Events | the API |
 //! | [`node`] | Pods as processes, with their logs and probes | the API |
 //! | [`net`] | Services as forwarders | the API |
 //! | `pki` | the cluster's certificates | nothing |
@@ -21,9 +22,15 @@
 //!
 //! How an answer comes about: `api::handler` parses the URL into a route, finds the kind's
 //! descriptor in the registry (`api::resource`; built-in kinds come from a table, custom ones from
-//! their CRD), asks `api::auth` whether the user may, and runs the verb on raw JSON. Objects are
+//! their CRD), asks `api::auth` whether the user may, and runs the verb on raw JSON: complete,
+//! record ownership, let mutating webhooks change it, validate, ask validating webhooks, store.
+//! Nobody can hand out rights that he does not have (`api::auth::escalation`). Objects are
 //! stored without `apiVersion` and `kind`; those are put back in front of the bytes, so reads,
 //! lists and watches parse nothing.
+//!
+//! What comes from outside is bounded: heads (64 KiB), bodies (3 MiB), nesting, connections (1024;
+//! idle ones make place for new ones), and the time for handshakes, heads, bodies, webhooks, and
+//! for a client to take its answer. `api::server` has the numbers and a test at each.
 //!
 //! `tests/golden.rs` replays a recording of a real API server; what differs stands in one table
 //! there, with the reason.

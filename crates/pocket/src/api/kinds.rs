@@ -7,6 +7,7 @@ mod pod;
 mod quantity;
 mod service;
 mod small;
+mod webhooks;
 
 use serde_json::{Value, json};
 
@@ -31,6 +32,8 @@ pub(crate) fn default(resource: &Resource, value: &mut Value) -> Result<(), Fail
         "StorageClass" => small::default_storage_class(value),
         "Namespace" => small::default_namespace(value),
         "RoleBinding" | "ClusterRoleBinding" => small::default_binding(value),
+        "MutatingWebhookConfiguration" => webhooks::default(value, true),
+        "ValidatingWebhookConfiguration" => webhooks::default(value, false),
         _ => {}
     }
     Ok(())
@@ -69,6 +72,9 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
         "PersistentVolumeClaim" => small::validate_claim(value, old, &mut causes),
         "CustomResourceDefinition" => causes.extend(crd::validate(value, old)),
         "RoleBinding" | "ClusterRoleBinding" => small::validate_binding(value, old, &mut causes),
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
+            webhooks::validate(value, &mut causes);
+        }
         _ => {}
     }
     causes

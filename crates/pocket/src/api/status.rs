@@ -21,6 +21,8 @@ pub(crate) struct Failure {
     pub(crate) details: Option<Map<String, Value>>,
     /// Trying again with the newest object cannot help.
     last_word: bool,
+    /// The whole `Status`, where somebody else has worded it.
+    verbatim: Option<Box<Value>>,
 }
 
 /// One thing wrong with one field.
@@ -100,6 +102,15 @@ impl Failure {
             message: message.into(),
             details: None,
             last_word: false,
+            verbatim: None,
+        }
+    }
+
+    /// A refusal that somebody else has worded, as a whole `Status`.
+    pub(crate) fn verbatim(code: StatusCode, message: impl Into<String>, status: Value) -> Self {
+        Self {
+            verbatim: Some(Box::new(status)),
+            ..Self::new(code, "", message)
         }
     }
 
@@ -273,6 +284,9 @@ impl Failure {
     }
 
     pub(crate) fn body(&self) -> Value {
+        if let Some(status) = &self.verbatim {
+            return (**status).clone();
+        }
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "code": self.code.as_u16(),

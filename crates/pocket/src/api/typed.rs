@@ -1,8 +1,8 @@
 //! What built-in kinds know: type errors and unknown fields, by way of their typed structs.
 
 use k8s_openapi::api::{
-    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery,
-    policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
+    admissionregistration::v1 as admission, coordination::v1 as coordination, core::v1 as core,
+    discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use serde::Serialize;
@@ -35,6 +35,12 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value) -> Result<Vec<Strin
         "Role" => round_trip::<rbac::Role>(object),
         "StorageClass" => round_trip::<storage::StorageClass>(object),
         "CustomResourceDefinition" => round_trip::<apiextensions::CustomResourceDefinition>(object),
+        "MutatingWebhookConfiguration" => {
+            round_trip::<admission::MutatingWebhookConfiguration>(object)
+        }
+        "ValidatingWebhookConfiguration" => {
+            round_trip::<admission::ValidatingWebhookConfiguration>(object)
+        }
         "Lease" => round_trip::<coordination::Lease>(object),
         "EndpointSlice" => round_trip::<discovery::EndpointSlice>(object),
         _ => return Ok(Vec::new()),

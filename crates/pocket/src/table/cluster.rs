@@ -44,6 +44,25 @@ pub(super) static SECRETS: Definition = Definition {
     },
 };
 
+pub(super) static WEBHOOKS: Definition = Definition {
+    columns: &[
+        Column::NAME,
+        Column::new(
+            "Webhooks",
+            "integer",
+            "Webhooks indicates the number of webhooks registered in this configuration.",
+        ),
+        Column::AGE,
+    ],
+    cells: |object, now| {
+        vec![
+            name(object),
+            json!(list(object, "/webhooks").len()),
+            age(object, now),
+        ]
+    },
+};
+
 pub(super) static NAMESPACES: Definition = Definition {
     columns: &[
         Column::NAME,

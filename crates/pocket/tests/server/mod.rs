@@ -1,10 +1,13 @@
 //! A pocket in a temporary folder, and the tests that drive it.
 
 mod access;
+mod admission;
 mod controllers;
 mod definitions;
 mod fields;
 mod objects;
+mod rights;
+mod webhook;
 
 use std::time::Duration;
 

@@ -1,13 +1,15 @@
 //! One request to a resource, understood, and what all verbs need of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{accept, manager};
-use crate::api::auth::{Asked, Identity, allowed};
+use crate::api::auth::{Asked, Identity, allowed, escalation};
 use crate::api::fields::Writer;
 use crate::api::options::Options;
 use crate::api::request::{Accept, Route};
@@ -15,6 +17,9 @@ use crate::api::resource::Resource;
 use crate::api::status::Failure;
 use crate::api::{ApiServer, Time, object};
 use crate::store::{Key, Store, Stored};
+
+/// All webhooks of a request together get this long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request to a resource.
 pub(super) struct Call<'a> {
@@ -27,6 +32,8 @@ pub(super) struct Call<'a> {
     pub(super) accept: Accept,
     pub(super) manager: String,
     pub(super) now: Time,
+    /// When webhooks have had enough time.
+    pub(super) deadline: Instant,
     apply: bool,
     /// Texts for `Warning` headers.
     pub(super) warnings: Mutex<Vec<String>>,
@@ -57,6 +64,7 @@ impl<'a> Call<'a> {
             accept: accept(headers),
             manager: manager(&options, headers),
             now: Time::now(),
+            deadline: Instant::now() + PATIENCE,
             apply: crate::api::body::media_type(headers).starts_with("application/apply-patch"),
             options,
             warnings: Mutex::default(),
@@ -130,34 +138,23 @@ impl<'a> Call<'a> {
         self.apply
     }
 
-    /// Whether the user may do what a `SelfSubjectAccessReview` asks about.
-    pub(super) fn may(&self, spec: &Value) -> bool {
-        let resource = &spec["resourceAttributes"];
-        let text = |field: &str| object::text(resource, &[field]);
-        let asked = Asked {
-            verb: text("verb"),
-            group: text("group"),
-            resource: text("resource"),
-            subresource: text("subresource"),
-            namespace: text("namespace"),
-            name: text("name"),
-            path: "",
-        };
-        let paths = &spec["nonResourceAttributes"];
-        if paths.is_object() {
-            let path = object::text(paths, &["path"]);
-            let verb = object::text(paths, &["verb"]);
-            return allowed(
-                self.store(),
-                &self.identity,
-                &Asked {
-                    verb,
-                    path,
-                    ..Asked::default()
-                },
-            );
+    /// Refuses roles and bindings that would give away more than the user has.
+    pub(super) fn check_escalation(
+        &self,
+        value: &Value,
+        old: Option<&Value>,
+    ) -> Result<(), Failure> {
+        let Resource { group, plural, .. } = &*self.resource;
+        if group != "rbac.authorization.k8s.io" {
+            return Ok(());
         }
-        allowed(self.store(), &self.identity, &asked)
+        match escalation(self.store(), &self.identity, plural, value, old) {
+            None => Ok(()),
+            Some(detail) => {
+                let name = object::meta(value, "name");
+                Err(Failure::forbidden(plural, group, name, &detail))
+            }
+        }
     }
 
     /// Refuses what the user may not do.

@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use serde_json::Value;
 
 use super::call::{Call, parse};
-use super::{present, write};
+use super::{admit, present, write};
 use crate::api::body::{self, Doubles};
 use crate::api::status::{Cause, Failure};
 use crate::api::{crd, kinds, names, object};
@@ -35,38 +35,69 @@ pub(super) async fn from_value(
 ) -> Result<Vec<u8>, Failure> {
     place(call, &mut value)?;
     write::normalise(call, &mut value, doubles)?;
-    identify(call, &mut value)?;
+    wipe(call, &mut value);
     write::record(call, None, &mut value);
+    let value = admit::new(call, value).await?;
     insert(call, value).await
 }
 
 /// Stores a new object whose fields and owners are settled.
 pub(super) async fn insert(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+    identify(call, &mut value)?;
     kinds::prepare_create(&call.resource, &mut value);
-    // The block of addresses is walked and written under one lock, so none is given out twice.
-    let is_service = call.resource.is("services");
-    let _allocation = if is_service {
-        Some(call.server.inner.allocation.lock().await)
-    } else {
-        None
-    };
-    if is_service {
-        assign_address(call, &mut value)?;
-    }
     object::tidy_metadata(&mut value);
-    write::validate(call, &value, None)?;
     if call.resource.is("pods") {
         check_account(call, &value)?;
     }
-    if call.options.dry_run {
-        return Ok(write::pretend(&value));
-    }
-    let stored = store(call, value).await?;
+    let stored = if call.resource.is("services") {
+        insert_service(call, value).await?
+    } else {
+        call.check_escalation(&value, None)?;
+        write::validate(call, &value, None)?;
+        admit::accept_new(call, &value).await?;
+        if call.options.dry_run {
+            return Ok(write::pretend(&value));
+        }
+        store(call, value).await?
+    };
     if call.resource.is(crd::KEY) {
         let name = object::meta(&parse(&stored)?.object, "name").to_owned();
         establish(call, &name).await?;
     }
     Ok(stored.json.to_vec())
+}
+
+/// The block of addresses is walked and written under one lock, so none is given out twice.
+///
+/// The lock is not held while webhooks look at a Service; should its address be taken meanwhile,
+/// it gets another.
+async fn insert_service(call: &Call<'_>, value: Value) -> Result<Stored, Failure> {
+    let addresses = &call.server.inner.allocation;
+    let mut offered = value.clone();
+    {
+        let _allocation = addresses.lock().await;
+        assign_address(call, &mut offered)?;
+    }
+    write::validate(call, &offered, None)?;
+    admit::accept_new(call, &offered).await?;
+    if call.options.dry_run {
+        let json = write::pretend(&offered).into();
+        return Ok(Stored { revision: 0, json });
+    }
+    let _allocation = addresses.lock().await;
+    let address = |service: &Value| object::text(service, &["spec", "clusterIP"]).to_owned();
+    let ours = address(&offered);
+    let services = call.store().list("services", None).items;
+    let taken = !matches!(ours.as_str(), "" | "None")
+        && services
+            .iter()
+            .filter_map(|(_, stored)| parse(stored).ok())
+            .any(|other| address(&other.object) == ours);
+    if taken && address(&value).is_empty() {
+        offered = value;
+        assign_address(call, &mut offered)?;
+    }
+    store(call, offered).await
 }
 
 /// Tries again with another random ending when a generated name is taken.
@@ -160,13 +191,13 @@ fn check_namespace(call: &Call<'_>, object: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Gives a new object its name, uid and creation time.
-pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
-    let generate = object::meta(value, "generateName").to_owned();
-    let created = call.timestamp();
+/// Removes what only the server sets.
+pub(super) fn wipe(call: &Call<'_>, value: &mut Value) {
     let metadata = object::metadata_mut(value);
     for field in [
         "selfLink",
+        "uid",
+        "creationTimestamp",
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "managedFields",
@@ -175,6 +206,16 @@ pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure
     ] {
         metadata.remove(field);
     }
+    if call.resource.status && call.resource.custom().is_some() {
+        object::members(value).remove("status");
+    }
+}
+
+/// Gives a new object its name, uid and creation time.
+fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    let generate = object::meta(value, "generateName").to_owned();
+    let created = call.timestamp();
+    let metadata = object::metadata_mut(value);
     if metadata
         .get("name")
         .and_then(Value::as_str)
@@ -193,9 +234,6 @@ pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure
     metadata.insert("creationTimestamp".into(), created.into());
     if call.resource.has_generation() {
         metadata.insert("generation".into(), 1.into());
-    }
-    if call.resource.status && call.resource.custom().is_some() {
-        object::members(value).remove("status");
     }
     if call.resource.is("namespaces") {
         // Its label carries the name, which may have been generated just now.

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, Current, parse};
-use super::{present, read, write};
+use super::{admit, present, read, write};
 use crate::api::object::{self, FOREGROUND, ORPHAN};
 use crate::api::options::{self, Options};
 use crate::api::status::{self, Cause, Failure};
@@ -121,6 +121,26 @@ impl How {
         })
     }
 
+    /// The `DeleteOptions` that say the same.
+    fn options(&self) -> Value {
+        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
+        if let Some(grace) = self.grace {
+            options["gracePeriodSeconds"] = grace.into();
+        }
+        if let Some(propagation) = self.propagation {
+            options["propagationPolicy"] = format!("{propagation:?}").into();
+        }
+        for (name, value) in [("uid", &self.uid), ("resourceVersion", &self.revision)] {
+            if let Some(value) = value {
+                options["preconditions"][name] = value.as_str().into();
+            }
+        }
+        if self.dry_run {
+            options["dryRun"] = json!(["All"]);
+        }
+        options
+    }
+
     fn check(&self, call: &Call<'_>, name: &str, current: &Current) -> Result<(), Failure> {
         let uid = object::meta(&current.object, "uid");
         if let Some(wanted) = self.uid.as_deref().filter(|wanted| *wanted != uid) {
@@ -166,9 +186,12 @@ impl Propagation {
 
 async fn remove(call: &Call<'_>, key: Key, how: &How) -> Result<Outcome, Failure> {
     let missing = || Failure::not_found(&call.resource, &key.name);
-    for _ in 0..TRIES {
+    for turn in 0..TRIES {
         let current = parse(&call.store().get(&key).ok_or_else(missing)?)?;
         how.check(call, &key.name, &current)?;
+        if turn == 0 {
+            admit::deletion(call, &current, how.options(), how.dry_run).await?;
+        }
         let mut object = current.object.clone();
         let waits = mark(call, &mut object, how);
         let (revision, dry_run) = (current.revision, how.dry_run);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Current};
 use super::odd::Odd;
-use super::{create, present, update, write};
+use super::{admit, create, present, update, write};
 use crate::api::body::{self, Doubles};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
@@ -188,9 +188,10 @@ async fn create_applied(call: &Call<'_>, applied: &Value) -> Result<Vec<u8>, Fai
     let mut value = applied.clone();
     create::place(call, &mut value)?;
     object::metadata_mut(&mut value).insert("name".into(), call.name().into());
-    create::identify(call, &mut value)?;
+    create::wipe(call, &mut value);
     let mut value = laid_over(call, &json!({"metadata": {}}), &value)?;
     write::complete(call, &mut value)?;
+    let value = admit::new(call, value).await?;
     create::insert(call, value).await
 }
 

@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::{delete, present};
+use super::{admit, delete, present};
 use crate::api::status::Failure;
 use crate::api::{body, object};
 
@@ -42,6 +42,7 @@ pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Re
 /// An eviction is a deletion that asks nicely; nothing here ever has to say no.
 async fn evict(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let sent = body::yaml(&body::read(request.into_body()).await?)?;
+    let sent = admit::subresource(call, ("policy", "v1", "Eviction"), sent).await?;
     delete::with_options(call, &sent["deleteOptions"]).await?;
     let success = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
         "status": "Success", "code": 201});

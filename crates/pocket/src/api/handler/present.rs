@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -91,13 +91,25 @@ pub(super) fn raw(call: &Call<'_>, code: StatusCode, text: impl Into<Body>) -> R
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    warn(call, headers);
+    response
+}
+
+/// Answers a refusal, with the warnings that came up before it.
+pub(super) fn failure(call: &Call<'_>, failure: Failure) -> Response {
+    let mut response = failure.into_response();
+    warn(call, response.headers_mut());
+    response
+}
+
+fn warn(call: &Call<'_>, headers: &mut HeaderMap) {
     for warning in fitting(std::mem::take(&mut *call.warnings.lock())) {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        let plain = warning.replace(|letter: char| letter.is_control(), " ");
+        let quoted = plain.replace('\\', "\\\\").replace('"', "\\\"");
         if let Ok(value) = HeaderValue::from_bytes(format!("299 - \"{quoted}\"").as_bytes()) {
             headers.append(header::WARNING, value);
         }
     }
-    response
 }
 
 /// Each warning once, and no more than headers can hold: many are cut short, very many left out.

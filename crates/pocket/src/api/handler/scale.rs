@@ -63,7 +63,7 @@ fn find<'a>(value: &'a Value, path: &[String]) -> &'a Value {
     object::at(value, &path)
 }
 
-fn set(value: &mut Value, path: &[String], replicas: i64) {
+pub(super) fn set(value: &mut Value, path: &[String], replicas: i64) {
     let Some((last, parents)) = path.split_last() else {
         return;
     };
@@ -75,7 +75,7 @@ fn set(value: &mut Value, path: &[String], replicas: i64) {
     object::members(parent).insert(last.clone(), replicas.into());
 }
 
-fn scale(value: &Value, paths: &ScalePaths) -> Value {
+pub(super) fn scale(value: &Value, paths: &ScalePaths) -> Value {
     let mut metadata = serde_json::Map::new();
     for field in [
         "name",

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use serde_json::Value;
 
 use super::call::{Call, Current};
-use super::{create, present, write};
+use super::{admit, create, present, write};
 use crate::api::status::Failure;
 use crate::api::{body, crd, kinds, object};
 use crate::store::Write;
@@ -76,16 +76,17 @@ pub(super) async fn change(
 }
 
 async fn finish(call: &Call<'_>, current: &Current, mut value: Value) -> Result<Vec<u8>, Failure> {
-    let applied = call.route_is_apply();
-    write::settle(call, current, &mut value)?;
-    if call.resource.is("services") && call.route.subresource.is_empty() {
-        keep_address(call, current, &mut value)?;
-    }
-    object::tidy_metadata(&mut value);
-    if !applied {
+    settle(call, current, &mut value)?;
+    if !call.route_is_apply() {
         write::record(call, Some(&current.object), &mut value);
     }
+    if let Some(changed) = admit::change(call, current, &value).await? {
+        value = changed;
+        settle(call, current, &mut value)?;
+    }
+    call.check_escalation(&value, Some(&current.object))?;
     write::validate(call, &value, Some(&current.object))?;
+    admit::accept_change(call, current, &value).await?;
     if write::same(&current.object, &value) {
         return Ok(current.object.to_string().into_bytes());
     }
@@ -107,6 +108,15 @@ async fn finish(call: &Call<'_>, current: &Current, mut value: Value) -> Result<
         create::establish(call, call.name()).await?;
     }
     Ok(stored.json.to_vec())
+}
+
+fn settle(call: &Call<'_>, current: &Current, value: &mut Value) -> Result<(), Failure> {
+    write::settle(call, current, value)?;
+    if call.resource.is("services") && call.route.subresource.is_empty() {
+        keep_address(call, current, value)?;
+    }
+    object::tidy_metadata(value);
+    Ok(())
 }
 
 /// A Service keeps its address unless it stops having one, or starts to.

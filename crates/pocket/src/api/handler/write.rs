@@ -11,6 +11,14 @@ use crate::api::{body, crd, fields, kinds, names, object, typed};
 use crate::schema::Schema;
 use crate::store::{Stored, Write};
 
+/// Does for an object that the server itself or a webhook has put together what
+/// [`normalise`] does for one that a client has sent.
+pub(super) fn renormalise(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    prune(call, value)?;
+    strip_kind(call, value);
+    complete(call, value)
+}
+
 /// Turns an object as clients send it into the form in which it is worked on and stored.
 pub(super) fn normalise(
     call: &Call<'_>,
