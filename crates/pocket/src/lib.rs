@@ -33,6 +33,7 @@ pub mod net;
 pub mod node;
 mod openapi;
 mod pki;
+mod spdy;
 mod store;
 mod table;
 mod up;
