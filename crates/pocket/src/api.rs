@@ -46,7 +46,7 @@ pub(crate) use resource::Registry;
 pub use server::TlsError;
 pub(crate) use server::{acceptor, serve};
 
-use crate::node::PodLogs;
+use crate::node::{PodLogs, PodSessions};
 use crate::store::{Key, Store};
 
 /// A moment in time.
@@ -80,6 +80,8 @@ struct Inner {
     tokens: auth::Tokens,
     /// Who can read the logs of Pods, once there is a node.
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
+    /// Who can reach into their containers, likewise.
+    sessions: RwLock<Option<Arc<dyn PodSessions>>>,
 }
 
 impl ApiServer {
@@ -95,6 +97,7 @@ impl ApiServer {
                 allocation: tokio::sync::Mutex::new(()),
                 shutdown,
                 logs: RwLock::new(None),
+                sessions: RwLock::new(None),
             }),
         };
         server.load_registry();
@@ -135,9 +138,10 @@ impl ApiServer {
         kube::Client::new(service, "default")
     }
 
-    /// Lets `pods/<name>/log` be answered.
-    pub(crate) fn set_logs(&self, logs: impl PodLogs + 'static) {
-        *self.inner.logs.write() = Some(Arc::new(logs));
+    /// Lets requests for logs of Pods, and those that reach into their containers, be answered by this node.
+    pub fn set_node(&self, node: impl PodLogs + PodSessions + Clone + 'static) {
+        *self.inner.logs.write() = Some(Arc::new(node.clone()));
+        *self.inner.sessions.write() = Some(Arc::new(node));
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -42,6 +42,7 @@ pub mod node;
 mod openapi;
 mod pki;
 mod schema;
+mod spdy;
 mod store;
 mod table;
 mod up;

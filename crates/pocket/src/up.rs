@@ -264,7 +264,7 @@ impl Running {
         };
         let identity = format!("system:node:{}", config.node_name);
         self.node = Some(config.handle.clone());
-        self.server.set_logs(config.handle.clone());
+        self.server.set_node(config.handle.clone());
         let client = self.server.client(Identity::admin(&identity));
         let shutdown = self.shutdown.clone();
         self.spawn("node", async move {

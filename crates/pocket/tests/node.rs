@@ -4,6 +4,8 @@
 mod pods;
 #[path = "node/shim.rs"]
 mod shim;
+#[path = "node/streams.rs"]
+mod streams;
 #[path = "node/support.rs"]
 mod support;
 #[path = "node/world.rs"]

@@ -160,10 +160,15 @@ impl<'a> Call<'a> {
     /// Refuses what the user may not do.
     pub(super) fn authorize(&self) -> Result<(), Failure> {
         self.check_scope()?;
+        self.authorize_to(self.verb)
+    }
+
+    /// Refuses what the user may not do with the object of the URL, whatever the request's own verb is.
+    pub(super) fn authorize_to(&self, verb: &str) -> Result<(), Failure> {
         let Resource { group, plural, .. } = &*self.resource;
         // A name in a field selector narrows a list or watch to that object.
         let asked = Asked {
-            verb: self.verb,
+            verb,
             group,
             resource: plural,
             subresource: &self.route.subresource,
@@ -187,8 +192,8 @@ impl<'a> Call<'a> {
             sub => format!("{plural}/{sub}"),
         };
         let detail = format!(
-            "User \"{}\" cannot {} resource \"{sub}\" in API group \"{group}\"{place}",
-            self.identity.user, self.verb
+            "User \"{}\" cannot {verb} resource \"{sub}\" in API group \"{group}\"{place}",
+            self.identity.user
         );
         Err(Failure::forbidden(plural, group, self.name(), &detail))
     }

@@ -3,6 +3,8 @@
 mod logs;
 mod portforward;
 mod proxy;
+mod remote;
+mod upgrade;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -22,16 +24,7 @@ pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Re
         ("proxy", _) => proxy::answer(call, request).await,
         ("portforward", Method::GET | Method::POST) => portforward::answer(call, request).await,
         ("eviction", Method::POST) => evict(call, request).await,
-        ("exec" | "attach", Method::GET | Method::POST) => {
-            call.stored()?;
-            let what = &call.route.subresource;
-            let message = format!("this server cannot {what} into containers yet");
-            Err(Failure::new(
-                StatusCode::NOT_IMPLEMENTED,
-                "NotImplemented",
-                message,
-            ))
-        }
+        ("exec" | "attach", Method::GET | Method::POST) => remote::answer(call, request).await,
         ("log" | "portforward" | "eviction" | "exec" | "attach", _) => {
             Err(Failure::method_not_allowed())
         }

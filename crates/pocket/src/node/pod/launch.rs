@@ -50,6 +50,9 @@ impl Actor {
                 .map(|prepared| prepared.links.clone())
                 .unwrap_or_default(),
             log: self.dir.log(&container.name, number),
+            stdin: container.stdin == Some(true),
+            stdin_once: container.stdin_once == Some(true),
+            terminal: container.tty == Some(true),
         };
         let attempt = self.attempt(index, number);
         self.spawn_attempt(index, attempt, Begin::Launch(Box::new(spec)));

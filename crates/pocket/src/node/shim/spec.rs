@@ -44,6 +44,15 @@ pub(crate) struct Spec {
     pub(crate) links: Vec<Link>,
     /// The log file.
     pub(crate) log: Utf8PathBuf,
+    /// Whether visitors may write to the main process.
+    #[serde(default)]
+    pub(crate) stdin: bool,
+    /// Whether its input ends with the first visitor who could write.
+    #[serde(default)]
+    pub(crate) stdin_once: bool,
+    /// Whether it runs on a terminal.
+    #[serde(default)]
+    pub(crate) terminal: bool,
 }
 
 /// A symbolic link that stands for a mount.
