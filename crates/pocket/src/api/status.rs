@@ -275,7 +275,13 @@ impl Failure {
                 }]);
                 failure
             }
-            store::Error::Unavailable(detail) => Self::internal(detail.clone()),
+            store::Error::Full | store::Error::Quota { .. } => {
+                let code = StatusCode::INSUFFICIENT_STORAGE;
+                Self::new(code, "InsufficientStorage", error.to_string())
+            }
+            store::Error::Newer { .. } | store::Error::Foreign | store::Error::Unavailable(_) => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }
