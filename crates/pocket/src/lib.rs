@@ -49,5 +49,5 @@ mod up;
 
 pub use api::{ApiServer, Identity, TlsError};
 pub use pki::Error as PkiError;
-pub use store::Error as StoreError;
+pub use store::{Error as StoreError, History};
 pub use up::{Block, Config, DEFAULT_PORT, Error, Running, start};

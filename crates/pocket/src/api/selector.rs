@@ -176,6 +176,13 @@ impl Fields {
         self.0.is_empty()
     }
 
+    /// Whether nothing outside `metadata.name` and `metadata.namespace` decides.
+    pub(crate) fn only_metadata(&self) -> bool {
+        self.0
+            .iter()
+            .all(|rule| rule.path.first().is_some_and(|first| first == "metadata"))
+    }
+
     /// The name that `metadata.name=` selects, if the selector has it.
     pub(crate) fn name(&self) -> Option<&str> {
         let named = |rule: &&FieldRule| rule.equal && rule.path == ["metadata", "name"];

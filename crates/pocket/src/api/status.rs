@@ -320,7 +320,13 @@ impl Failure {
                 details.insert("retryAfterSeconds".into(), 1.into());
                 failure
             }
-            store::Error::Unavailable(detail) => Self::internal(detail.clone()),
+            store::Error::Full | store::Error::Quota { .. } => {
+                let code = StatusCode::INSUFFICIENT_STORAGE;
+                Self::new(code, "InsufficientStorage", error.to_string())
+            }
+            store::Error::Newer { .. } | store::Error::Foreign | store::Error::Unavailable(_) => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The forms in which objects are answered.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use axum::body::Body;
@@ -13,27 +14,47 @@ use crate::api::resource::Resource;
 use crate::api::status::Failure;
 use crate::api::table::{Table, partial_metadata};
 
-/// The JSON of a stored object with its kind and version put back.
-pub(super) fn text(resource: &Resource, stored: &[u8]) -> Vec<u8> {
-    let head = format!(
+/// The start of every object of a kind, as clients see it.
+pub(super) fn head(resource: &Resource) -> String {
+    format!(
         "{{\"apiVersion\":\"{}\",\"kind\":\"{}\"",
         resource.api_version(),
         resource.kind
-    );
-    let renamed;
-    let stored = match resource
+    )
+}
+
+/// The JSON of a stored object with its kind and version put back.
+pub(super) fn text(resource: &Resource, stored: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(stored.len() + 96);
+    add(&mut text, &head(resource), &shown(resource, stored));
+    text
+}
+
+/// Adds the JSON of a stored object as an element of a list: built-in kinds leave their kind out.
+pub(super) fn add_item(text: &mut Vec<u8>, resource: &Resource, head: &str, stored: &[u8]) {
+    let stored = shown(resource, stored);
+    match resource.builtin() {
+        Some(_) => text.extend_from_slice(&stored),
+        None => add(text, head, &stored),
+    }
+}
+
+/// The stored members under the names that this face of the kind has for them.
+fn shown<'a>(resource: &Resource, stored: &'a [u8]) -> Cow<'a, [u8]> {
+    match resource
         .builtin()
         .filter(|builtin| !builtin.renames.is_empty())
     {
         Some(builtin) => {
             let mut value: Value = serde_json::from_slice(stored).unwrap_or_default();
             builtin.show(&mut value);
-            renamed = value.to_string();
-            renamed.as_bytes()
+            value.to_string().into_bytes().into()
         }
-        None => stored,
-    };
-    let mut text = Vec::with_capacity(head.len() + stored.len() + 1);
+        None => stored.into(),
+    }
+}
+
+fn add(text: &mut Vec<u8>, head: &str, stored: &[u8]) {
     text.extend_from_slice(head.as_bytes());
     match stored {
         [b'{', b'}'] | [] => text.push(b'}'),
@@ -41,20 +62,6 @@ pub(super) fn text(resource: &Resource, stored: &[u8]) -> Vec<u8> {
             text.push(b',');
             text.extend_from_slice(rest);
         }
-    }
-    text
-}
-
-/// The JSON of a stored object as an element of a list: built-in kinds leave their kind out.
-pub(super) fn item(resource: &Resource, stored: &[u8]) -> Vec<u8> {
-    match resource.builtin() {
-        Some(builtin) if builtin.renames.is_empty() => stored.to_vec(),
-        Some(builtin) => {
-            let mut value: Value = serde_json::from_slice(stored).unwrap_or_default();
-            builtin.show(&mut value);
-            value.to_string().into_bytes()
-        }
-        None => text(resource, stored),
     }
 }
 

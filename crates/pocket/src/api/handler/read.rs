@@ -1,16 +1,19 @@
 //! Reading one object and lists of them.
 
+mod pieces;
+mod selection;
+
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use self::pieces::Pieces;
+pub(super) use self::selection::Selection;
 use super::call::Call;
 use super::present;
 use crate::api::request::Accept;
-use crate::api::resource::Resource;
-use crate::api::selector::{Fields, Labels};
 use crate::api::status::Failure;
 use crate::api::table::{Table, partial_metadata_list};
 use crate::store::{Key, Snapshot, Stored};
@@ -18,49 +21,6 @@ use crate::store::{Key, Snapshot, Stored};
 /// Answers one object.
 pub(super) fn get(call: &Call<'_>) -> Result<Response, Failure> {
     present::one(call, StatusCode::OK, &call.stored()?.json)
-}
-
-/// The selectors of a list, watch or deletion of a collection.
-pub(super) struct Selection {
-    pub(super) labels: Labels,
-    pub(super) fields: Fields,
-}
-
-impl Selection {
-    pub(super) fn parse(call: &Call<'_>) -> Result<Self, Failure> {
-        let own = |paths: &'static [&'static str]| (!paths.is_empty()).then_some(paths);
-        let selectable = match call.resource.builtin() {
-            Some(builtin) => own(builtin.selectable),
-            None => Some(&[][..]),
-        };
-        let mut fields = call.options.field_selector.clone();
-        // A list or watch at the URL of one object is about that object.
-        if let Some(name) = &call.route.name {
-            fields = format!("metadata.name={name}");
-        }
-        let labels = Labels::parse(&call.options.label_selector)?;
-        Ok(Self {
-            labels,
-            fields: Fields::parse(&fields, selectable)?,
-        })
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.labels.is_empty() && self.fields.is_empty()
-    }
-
-    pub(super) fn matches(&self, resource: &Resource, stored: &[u8]) -> bool {
-        if self.is_empty() {
-            return true;
-        }
-        let Ok(mut object) = serde_json::from_slice::<Value>(stored) else {
-            return false;
-        };
-        if let Some(builtin) = resource.builtin() {
-            builtin.show(&mut object);
-        }
-        self.labels.matches(&object) && self.fields.matches(&object)
-    }
 }
 
 /// The objects a list is about, before paging.
@@ -165,17 +125,12 @@ pub(super) fn render(
         let head = json!({
             "apiVersion": resource.api_version(), "kind": resource.list_kind, "metadata": metadata,
         });
-        let mut text = head.to_string().into_bytes();
-        text.pop();
-        text.extend_from_slice(b",\"items\":[");
-        for (at, (_, stored)) in items.iter().enumerate() {
-            if at > 0 {
-                text.push(b',');
-            }
-            text.extend_from_slice(&present::item(resource, &stored.json));
-        }
-        text.extend_from_slice(b"]}");
-        return Ok(present::raw(call, StatusCode::OK, text));
+        let mut start = head.to_string().into_bytes();
+        start.pop();
+        start.extend_from_slice(b",\"items\":[");
+        let items = items.iter().map(|(_, stored)| stored.json.clone());
+        let body = Pieces::new(resource, start, items.collect()).into_body();
+        return Ok(present::raw(call, StatusCode::OK, body));
     }
     let objects: Vec<Value> = items
         .iter()

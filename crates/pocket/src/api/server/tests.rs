@@ -47,7 +47,11 @@ impl World {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = camino::Utf8Path::from_path(folder.path()).unwrap();
-        let store = Store::open(path.join("store").as_std_path()).unwrap();
+        let store = Store::open(
+            path.join("store").as_std_path(),
+            &crate::store::Options::default(),
+        )
+        .unwrap();
         let shutdown = CancellationToken::new();
         let config = Config {
             addresses: Addresses {
