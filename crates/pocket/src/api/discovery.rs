@@ -13,7 +13,9 @@ use super::status::{Failure, json_response};
 /// Pages that need no identity.
 pub(super) fn open(path: &str) -> Option<Response> {
     match path.trim_end_matches('/') {
-        "/healthz" | "/livez" | "/readyz" => Some((StatusCode::OK, "ok").into_response()),
+        "/healthz" | "/livez" | "/readyz" | "/healthz/ping" | "/livez/ping" | "/readyz/ping" => {
+            Some((StatusCode::OK, "ok").into_response())
+        }
         "/version" => Some(json_response(StatusCode::OK, &version())),
         _ => None,
     }

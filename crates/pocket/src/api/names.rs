@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::object;
 use super::status::Cause;
 
 /// The rule that names of a kind follow.
@@ -17,6 +18,8 @@ pub(crate) enum Rule {
     PathSegment,
 }
 
+/// Keys and values of all annotations together, in bytes.
+const MOST_ANNOTATED: usize = 256 << 10;
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
     characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
     'example.com', regex used for validation is \
@@ -96,18 +99,49 @@ pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
             causes.push(bad_key("metadata.labels", key));
         }
     }
-    for (key, _) in object["metadata"]["annotations"]
+    let mut size = 0;
+    for (key, value) in object["metadata"]["annotations"]
         .as_object()
         .into_iter()
         .flatten()
     {
+        size += key.len() + value.as_str().map_or(0, str::len);
         if !is_qualified(&key.to_lowercase()) {
             causes.push(bad_key("metadata.annotations", key));
+        }
+    }
+    if size > MOST_ANNOTATED {
+        causes.push(Cause {
+            reason: "FieldValueTooLong",
+            message: format!("Too long: may not be more than {MOST_ANNOTATED} bytes"),
+            field: "metadata.annotations".into(),
+        });
+    }
+}
+
+/// What is wrong with finalizers: besides those of Kubernetes itself they name their owner.
+pub(crate) fn check_finalizers(object: &Value, causes: &mut Vec<Cause>) {
+    const STANDARD: [&str; 3] = ["orphan", "foregroundDeletion", "kubernetes"];
+    let finalizers = object::finalizers(object);
+    for (at, name) in finalizers.into_iter().enumerate() {
+        if !is_qualified(&name.to_lowercase()) {
+            causes.push(bad_key("metadata.finalizers", name));
+        } else if !name.contains('/') && !STANDARD.contains(&name) {
+            let field = format!("metadata.finalizers[{at}]");
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(field, &Value::from(name), detail));
         }
     }
 }
 
 fn bad_key(field: &str, key: &str) -> Cause {
+    if key.matches('/').count() > 1 {
+        let detail = "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and \
+            end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
+            validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' \
+            (e.g. 'example.com/MyName')";
+        return Cause::invalid(field, &Value::from(key), detail);
+    }
     let detail = "name part must consist of alphanumeric characters, '-', '_' or '.', and must \
         start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
         '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";

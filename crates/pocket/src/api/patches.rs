@@ -11,7 +11,10 @@ pub(crate) fn operations(patch: &Value) -> Result<json_patch::Patch, Failure> {
     const MOST: usize = 10_000;
     let bad =
         |error: serde_json::Error| Failure::bad_request(format!("error decoding patch: {error}"));
-    let operations: json_patch::Patch = serde::Deserialize::deserialize(patch).map_err(bad)?;
+    // Any list is a patch; one with operations that there are not is refused like one that does not fit.
+    let is_list = patch.is_array();
+    let operations: json_patch::Patch = serde::Deserialize::deserialize(patch)
+        .map_err(|error| if is_list { unfit() } else { bad(error) })?;
     if operations.0.len() > MOST {
         let message = format!(
             "The allowed maximum operations in a JSON patch is {MOST}, got {}",
@@ -29,18 +32,20 @@ pub(crate) fn operations(patch: &Value) -> Result<json_patch::Patch, Failure> {
 /// Applies a JSON patch (RFC 6902).
 pub(crate) fn json(live: &Value, operations: &json_patch::Patch) -> Result<Value, Failure> {
     let mut value = live.clone();
-    json_patch::patch(&mut value, operations).map_err(|_| {
-        let message = "the server rejected our request due to an error in our request";
-        let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
-        failure.details = Some(serde_json::Map::new());
-        failure
-    })?;
+    json_patch::patch(&mut value, operations).map_err(|_| unfit())?;
     // Copies can grow a value beyond what any body could hold.
     if value.to_string().len() > body::LIMIT {
         return Err(Failure::too_large(body::LIMIT));
     }
     body::check_depth(&value)?;
     Ok(value)
+}
+
+fn unfit() -> Failure {
+    let message = "the server rejected our request due to an error in our request";
+    let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+    failure.details = Some(serde_json::Map::new());
+    failure
 }
 
 /// Applies a merge patch (RFC 7386).

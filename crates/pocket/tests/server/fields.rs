@@ -142,12 +142,13 @@ async fn patches_are_held_to_the_same() {
         let path = format!("{WIDGETS}/w?fieldManager=me&fieldValidation=Strict");
         let client = client.clone();
         async move {
+            let body = format!("apiVersion: example.org/v1\nkind: Widget\n{body}");
             let answer = send(
                 &client,
                 "PATCH",
                 &path,
                 "application/apply-patch+yaml",
-                body,
+                &body,
             )
             .await;
             (answer.code, answer.message().to_owned())
@@ -157,7 +158,7 @@ async fn patches_are_held_to_the_same() {
                       .spec.y: field not declared in schema";
     assert_eq!(apply("spec: {y: 1}").await, (500, undeclared.to_owned()));
     let twice = "error strict decoding YAML: error converting YAML to JSON: \
-                 yaml: unmarshal errors:\n  line 3: key \"size\" already set in map";
+                 yaml: unmarshal errors:\n  line 5: key \"size\" already set in map";
     assert_eq!(
         apply("spec:\n  size: 1\n  size: 2").await,
         (400, twice.to_owned())
@@ -172,12 +173,13 @@ async fn an_apply_merges_lists_by_the_keys_of_the_schema_and_their_defaults() {
     define(&client).await;
     let apply = async |manager: &str, body: &str| {
         let path = format!("{WIDGETS}/w?fieldManager={manager}");
+        let body = format!("apiVersion: example.org/v1\nkind: Widget\n{body}");
         send(
             &client,
             "PATCH",
             &path,
             "application/apply-patch+yaml",
-            body,
+            &body,
         )
         .await
     };

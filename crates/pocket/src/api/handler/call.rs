@@ -126,8 +126,11 @@ impl<'a> Call<'a> {
     /// A kind with the wrong scope for its URL does not exist there.
     pub(super) fn check_scope(&self) -> Result<(), Failure> {
         let inside = self.route.namespace.is_some();
+        if self.resource.namespaced && !inside && self.verb == "create" {
+            return Err(Failure::method_not_allowed());
+        }
         let fits = match self.resource.namespaced {
-            true => inside || (self.route.name.is_none() && self.verb != "create"),
+            true => inside || self.route.name.is_none(),
             false => !inside,
         };
         fits.then_some(()).ok_or_else(Failure::no_such_resource)

@@ -133,7 +133,9 @@ pub(super) fn place(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
         object::metadata_mut(value).insert("namespace".into(), namespace.into());
     }
     if !object::meta(value, "resourceVersion").is_empty() && call.verb == "create" {
-        return Err(Failure::bad_request(
+        return Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "",
             "resourceVersion should not be set on objects to be created",
         ));
     }

@@ -109,6 +109,11 @@ impl How {
         };
         let word = text(&["propagationPolicy"]).unwrap_or_else(|| options.propagation.clone());
         let orphan = sent["orphanDependents"].as_bool().or(options.orphan);
+        if orphan.is_some() && !word.is_empty() {
+            let detail = "orphanDependents and deletionPropagation cannot be both set";
+            let cause = Cause::invalid("propagationPolicy", &Value::from(word.as_str()), detail);
+            options::refuse("DeleteOptions", vec![cause])?;
+        }
         let dry_runs = object::list(sent, &["dryRun"]);
         options::refuse("DeleteOptions", options::dry_runs(dry_runs))?;
         let dry_run = dry_runs.contains(&Value::from("All"));

@@ -61,10 +61,11 @@ pub(super) async fn patch(call: &Call<'_>, request: Request<Body>) -> Result<Res
             None => kinds::strategic_merge(&call.resource, &live, &patch)?,
         };
         check_revision(call, current, &value)?;
-        value = body::right_kind(value, &call.resource)?;
-        update::check_name(call, &mut value)?;
         let whole = value.clone();
-        let unknown = write::prune(call, &mut value)?;
+        let undecoded = |failure: Failure| odd_patch(&whole.to_string(), &failure.message);
+        value = body::right_kind(value, &call.resource).map_err(undecoded)?;
+        update::check_name(call, &mut value)?;
+        let unknown = write::prune(call, &mut value).map_err(undecoded)?;
         let of_patch = match kind.as_str() {
             JSON => Odd::new(&doubles, patches::unknown_members(&patch)).in_operations(),
             _ => Odd::new(&doubles, Vec::new()),
@@ -113,6 +114,7 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
         options::refuse("PatchOptions", vec![cause])?;
     }
     let (applied, doubles) = body::lined(sent)?;
+    check_kind(call, &applied)?;
     let mut applied = body::right_kind(applied, &call.resource)?;
     update::check_name(call, &mut applied)?;
     if !object::list(&applied, &["metadata", "managedFields"]).is_empty() {
@@ -142,6 +144,19 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     })
     .await?;
     present::one(call, StatusCode::OK, &stored)
+}
+
+/// An applied object says what it is.
+fn check_kind(call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
+    let version = object::text(applied, &["apiVersion"]);
+    let kind = object::text(applied, &["kind"]);
+    if version == call.resource.api_version() && kind == call.resource.kind {
+        return Ok(());
+    }
+    let (group, version) = version.rsplit_once('/').unwrap_or(("", version));
+    Err(Failure::bad_request(format!(
+        "invalid object type: {group}/{version}, Kind={kind}"
+    )))
 }
 
 /// What nobody declared cannot be merged. Of built-in kinds a client may know more than we do.

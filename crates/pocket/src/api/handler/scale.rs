@@ -28,6 +28,9 @@ pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Re
         _ => return Err(Failure::method_not_allowed()),
     };
     let sent = body::yaml(&body::read(request.into_body()).await?)?;
+    if !patching {
+        update::check_named(call, &sent)?;
+    }
     let replicas = match (sent["spec"]["replicas"].as_i64(), patching) {
         (Some(replicas), _) if replicas >= 0 => replicas,
         (Some(replicas), _) => {

@@ -19,6 +19,7 @@ pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Respo
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
     let (mut value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
+    check_named(call, &value)?;
     check_name(call, &mut value)?;
     write::normalise(call, &mut value, &doubles)?;
     let expected = expected(&value)?;
@@ -29,6 +30,17 @@ pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Respo
 /// The revision an update is based on, if it says so.
 pub(super) fn expected(value: &Value) -> Result<Option<u64>, Failure> {
     super::read::revision(object::meta(value, "resourceVersion"))
+}
+
+/// A whole object has its name; the URL's alone could be a mistake.
+pub(super) fn check_named(call: &Call<'_>, value: &Value) -> Result<(), Failure> {
+    if object::meta(value, "name").is_empty() {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            call.name()
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn check_name(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {

@@ -116,14 +116,19 @@ fn against_schema(
 fn check_metadata(value: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     names::check_labels(value, causes);
     let owners = object::list(value, &["metadata", "ownerReferences"]);
-    for (at, owner) in owners.iter().enumerate() {
+    for owner in owners {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if object::text(owner, &[field]).is_empty() {
-                let field = format!("metadata.ownerReferences[{at}].{field}");
-                causes.push(Cause::invalid(field, &Value::from(""), "must not be empty"));
+                let detail = match field {
+                    "apiVersion" => "version must not be empty",
+                    _ => "must not be empty",
+                };
+                let field = format!("metadata.ownerReferences.{field}");
+                causes.push(Cause::invalid(field, &Value::from(""), detail));
             }
         }
     }
+    names::check_finalizers(value, causes);
     let controllers = owners
         .iter()
         .filter(|owner| owner["controller"] == true)
