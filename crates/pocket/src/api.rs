@@ -10,6 +10,7 @@ mod builtin;
 mod crd;
 mod discovery;
 mod fields;
+pub(crate) mod fuzzing;
 mod handler;
 mod kinds;
 mod names;
