@@ -11,6 +11,7 @@ mod builtin;
 mod crd;
 mod discovery;
 mod fields;
+pub(crate) mod fuzzing;
 mod handler;
 mod kinds;
 mod names;

@@ -17,6 +17,8 @@
 //! | `pki` | the cluster's certificates | nothing |
 //! | `up` | the state folder; starting and stopping all of the above in order | all |
 //!
+//! [`fuzzing`] has the entry points of the fuzz targets in `fuzz/`.
+//!
 //! "The API" means a [`kube::Client`], inside the process from [`ApiServer::client`]: no module but
 //! `api` touches the store, so everything that changes an object passes the same checks.
 //!
@@ -37,6 +39,7 @@
 
 mod api;
 pub mod controllers;
+pub mod fuzzing;
 pub mod net;
 pub mod node;
 mod openapi;

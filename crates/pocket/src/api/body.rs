@@ -206,6 +206,11 @@ fn summary(body: &[u8]) -> String {
 
 /// Refuses values that nest too deeply.
 pub(crate) fn check_depth(value: &Value) -> Result<(), Failure> {
+    check_depth_below(value, 0)
+}
+
+/// Refuses a value that nests too deeply where it is to stand.
+pub(crate) fn check_depth_below(value: &Value, above: usize) -> Result<(), Failure> {
     fn fits(value: &Value, left: usize) -> bool {
         if left == 0 {
             return false;
@@ -217,5 +222,7 @@ pub(crate) fn check_depth(value: &Value) -> Result<(), Failure> {
         }
     }
     let refused = || Failure::bad_request("the object nests too deeply");
-    fits(value, DEPTH).then_some(()).ok_or_else(refused)
+    fits(value, DEPTH.saturating_sub(above))
+        .then_some(())
+        .ok_or_else(refused)
 }

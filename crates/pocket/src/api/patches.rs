@@ -1,6 +1,7 @@
 //! The patches that need no knowledge of the kind: JSON patches and merge patches.
 
 use http::StatusCode;
+use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::body;
@@ -14,7 +15,7 @@ pub(crate) fn operations(patch: &Value) -> Result<json_patch::Patch, Failure> {
     // Any list is a patch; one with operations that there are not is refused like one that does not fit.
     let is_list = patch.is_array();
     let operations: json_patch::Patch = serde::Deserialize::deserialize(patch)
-        .map_err(|error| if is_list { unfit() } else { bad(error) })?;
+        .map_err(|error| if is_list { refused() } else { bad(error) })?;
     if operations.0.len() > MOST {
         let message = format!(
             "The allowed maximum operations in a JSON patch is {MOST}, got {}",
@@ -29,11 +30,14 @@ pub(crate) fn operations(patch: &Value) -> Result<json_patch::Patch, Failure> {
     Ok(operations)
 }
 
-/// Applies a JSON patch (RFC 6902).
+/// Applies a JSON patch (RFC 6902), one operation after the other: each can move or copy much.
 pub(crate) fn json(live: &Value, operations: &json_patch::Patch) -> Result<Value, Failure> {
     let mut value = live.clone();
-    json_patch::patch(&mut value, operations).map_err(|_| unfit())?;
-    // Copies can grow a value beyond what any body could hold.
+    let mut work = Work::default();
+    for operation in &operations.0 {
+        work.admit(&value, operation)?;
+        json_patch::patch(&mut value, std::slice::from_ref(operation)).map_err(|_| refused())?;
+    }
     if value.to_string().len() > body::LIMIT {
         return Err(Failure::too_large(body::LIMIT));
     }
@@ -41,11 +45,57 @@ pub(crate) fn json(live: &Value, operations: &json_patch::Patch) -> Result<Value
     Ok(value)
 }
 
-fn unfit() -> Failure {
+fn refused() -> Failure {
     let message = "the server rejected our request due to an error in our request";
     let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
     failure.details = Some(serde_json::Map::new());
     failure
+}
+
+/// What the operations of one patch have taken so far.
+#[derive(Debug, Default)]
+struct Work {
+    /// The length of everything copied, as text.
+    copied: usize,
+    /// List elements that had to make place or close up.
+    moved: usize,
+}
+
+impl Work {
+    const MOST_MOVED: usize = 20_000_000;
+
+    /// Refuses an operation that would nest too deeply, or with which the patch would take too much.
+    fn admit(&mut self, value: &Value, operation: &PatchOperation) -> Result<(), Failure> {
+        let (target, source) = match operation {
+            PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+            PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+            PatchOperation::Move(shift) => (&shift.path, value.pointer(shift.from.as_str())),
+            PatchOperation::Copy(copy) => (&copy.path, value.pointer(copy.from.as_str())),
+            PatchOperation::Remove(remove) => (&remove.path, None),
+            PatchOperation::Test(test) => (&test.path, None),
+        };
+        if let PatchOperation::Copy(_) = operation {
+            self.copied += source.map_or(0, |source| source.to_string().len());
+        }
+        if let PatchOperation::Move(shift) = operation {
+            self.moved += siblings(value, shift.from.as_str());
+        }
+        if !matches!(operation, PatchOperation::Test(_)) {
+            self.moved += siblings(value, target.as_str());
+        }
+        if self.copied > body::LIMIT || self.moved > Self::MOST_MOVED {
+            return Err(Failure::too_large(body::LIMIT));
+        }
+        let above = target.as_str().matches('/').count();
+        source.map_or(Ok(()), |source| body::check_depth_below(source, above))
+    }
+}
+
+/// How many elements the list has that a path leads into.
+fn siblings(value: &Value, path: &str) -> usize {
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let list = value.pointer(parent).and_then(Value::as_array);
+    list.map_or(0, Vec::len)
 }
 
 /// Applies a merge patch (RFC 7386).
@@ -83,6 +133,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn patched(live: &Value, patch: &Value) -> Result<Value, StatusCode> {
+        let operations = operations(patch).map_err(|failure| failure.code)?;
+        json(live, &operations).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn copies_and_nesting_are_bounded_before_they_are_made() {
+        let live = json!({"a": {"b": [1, 2, 3]}});
+        let copies = vec![json!({"op": "copy", "from": "/a", "path": "/a/b/0"}); 100];
+        assert_eq!(
+            patched(&live, &copies.into()),
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        );
+        let deep = (0..90).fold(json!(1), |inner, _| json!([inner]));
+        let at = |depth: usize| format!("/a{}", "/0".repeat(depth));
+        let adds: Vec<Value> = [0, 90]
+            .map(|depth| json!({"op": "add", "path": at(depth), "value": deep}))
+            .into();
+        assert_eq!(patched(&live, &adds.into()), Err(StatusCode::BAD_REQUEST));
+        let list = json!({"l": vec![0; 1_000_000]});
+        let moves = vec![json!({"op": "add", "path": "/l/0", "value": 1}); 100];
+        assert_eq!(
+            patched(&list, &moves.into()),
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        );
+    }
 
     #[test]
     fn merge_patches_remove_with_null_and_replace_lists() {

@@ -50,6 +50,12 @@ impl<'a> Shape<'a> {
             Self::Builtin {
                 rules, bare, path, ..
             } => {
+                // Where no rule leads there is no path to remember: names can be long, and many.
+                let rules_here = rules.iter().chain(super::builtin::METADATA);
+                let mut places = rules_here.map(|(at, _)| *at).chain(bare.iter().copied());
+                if !places.any(|at| leads_to(at, path, name)) {
+                    return Self::custom(Cursor::NOWHERE);
+                }
                 let path = if path.is_empty() {
                     name.to_owned()
                 } else {
@@ -149,4 +155,16 @@ impl<'a> Shape<'a> {
             .find(|(at, _)| at == path)
             .map(|(_, rule)| *rule)
     }
+}
+
+/// Whether a place is that of a member of `path`, or below it.
+fn leads_to(place: &str, path: &str, name: &str) -> bool {
+    let below = match path {
+        "" => Some(place),
+        path => place
+            .strip_prefix(path)
+            .and_then(|rest| rest.strip_prefix('.')),
+    };
+    let below = below.and_then(|below| below.strip_prefix(name));
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -52,7 +52,7 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value) -> Result<Vec<Strin
         ))
     })?;
     let mut unknown = Vec::new();
-    walk(object, &known, "", &mut unknown);
+    walk(object, &known, &mut String::new(), &mut unknown);
     Ok(unknown)
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn prune_metadata(
         ))
     })?;
     let mut unknown = Vec::new();
-    walk(metadata, &known, "metadata", &mut unknown);
+    walk(metadata, &known, &mut "metadata".to_owned(), &mut unknown);
     Ok(unknown)
 }
 
@@ -101,29 +101,30 @@ fn round_trip<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, 
 }
 
 /// Removes members that the known form lacks, unless they are empty anyway.
-fn walk(value: &mut Value, known: &Value, path: &str, unknown: &mut Vec<String>) {
+fn walk(value: &mut Value, known: &Value, path: &mut String, unknown: &mut Vec<String>) {
+    let mark = path.len();
     match (value, known) {
         (Value::Object(members), Value::Object(known)) => members.retain(|name, member| {
-            let path = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
-            match known.get(name) {
-                Some(part) => {
-                    walk(member, part, &path, unknown);
-                    true
-                }
-                None if member.is_null() => false,
-                None => {
-                    unknown.push(path);
-                    false
-                }
+            let part = known.get(name);
+            if part.is_none() && member.is_null() {
+                return false;
             }
+            if mark > 0 {
+                path.push('.');
+            }
+            path.push_str(name);
+            match part {
+                Some(part) => walk(member, part, path, unknown),
+                None => unknown.push(path.clone()),
+            }
+            path.truncate(mark);
+            part.is_some()
         }),
         (Value::Array(list), Value::Array(known)) => {
             for (at, (item, part)) in list.iter_mut().zip(known).enumerate() {
-                walk(item, part, &format!("{path}[{at}]"), unknown);
+                path.push_str(&format!("[{at}]"));
+                walk(item, part, path, unknown);
+                path.truncate(mark);
             }
         }
         _ => {}

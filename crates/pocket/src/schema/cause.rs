@@ -81,6 +81,34 @@ impl fmt::Display for Cause {
     }
 }
 
+/// Problems as they are found, up to as many as a client can be told: each names its field, and both can be long.
+#[derive(Debug, Default)]
+pub(super) struct Causes {
+    pub(super) list: Vec<Cause>,
+    size: usize,
+}
+
+impl Causes {
+    /// The texts together may be this long; the first problem is told whatever its length.
+    const MOST: usize = 1 << 20;
+
+    pub(super) fn push(&mut self, cause: Cause) {
+        if !self.is_full() {
+            self.size += cause.message.len() + cause.field.len();
+            self.list.push(cause);
+        }
+    }
+
+    /// Whether looking for more is of no use.
+    pub(super) fn is_full(&self) -> bool {
+        self.size > Self::MOST
+    }
+
+    pub(super) fn extend(&mut self, causes: impl IntoIterator<Item = Cause>) {
+        causes.into_iter().for_each(|cause| self.push(cause));
+    }
+}
+
 /// The problems in one line, as in the `message` of a Status: `a: ...` or `[a: ..., b: ...]`.
 pub(crate) fn summary(causes: &[Cause]) -> String {
     let mut lines: Vec<String> = Vec::with_capacity(causes.len());

@@ -13,6 +13,7 @@ mod names;
 mod quantity;
 mod run;
 mod source;
+mod stack;
 mod url;
 mod value;
 
@@ -23,8 +24,21 @@ use serde_json::Value;
 
 use super::cause::{Cause, Reason};
 use super::node::Node;
+use super::structural::Document;
 
-pub(super) use compile::check;
+/// What is wrong with the rules of a schema.
+pub(super) fn check(path: &str, document: &Document, root: &Node) -> Vec<Cause> {
+    if !root.has_rules {
+        return Vec::new();
+    }
+    stack::roomy(|| compile::check(path, document, root)).unwrap_or_else(no_room)
+}
+
+/// What cannot be checked is not accepted.
+fn no_room() -> Vec<Cause> {
+    let detail = "the server has no room to check validation rules";
+    vec![Cause::invalid("", &Value::Null, detail)]
+}
 
 /// One rule. It is compiled when an object is first held against it: a rule takes many times the room of its text.
 #[derive(Debug)]
@@ -78,5 +92,5 @@ pub(super) fn run(
     if !node.has_rules {
         return Vec::new();
     }
-    run::Run::new(path).all(node, new, old, is_object)
+    stack::roomy(|| run::Run::new(path).all(node, new, old, is_object)).unwrap_or_else(no_room)
 }

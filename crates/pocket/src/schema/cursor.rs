@@ -9,6 +9,9 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// A place that no schema describes.
+    pub(crate) const NOWHERE: Self = Self { node: None };
+
     pub(super) fn at(node: Option<&'a Node>) -> Self {
         Self { node }
     }

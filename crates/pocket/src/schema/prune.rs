@@ -13,6 +13,7 @@ pub(super) fn prune(root: &Node, object: &mut Value) -> Vec<String> {
     let mut pass = Pass {
         path: String::new(),
         dropped: Vec::new(),
+        told: 0,
     };
     match object {
         Value::Object(map) if root.preserve => pass.keep_fields(root, map, true),
@@ -31,7 +32,12 @@ pub(super) fn is_meta_field(key: &str) -> bool {
 struct Pass {
     path: String,
     dropped: Vec<String>,
+    /// The length of what was dropped.
+    told: usize,
 }
+
+/// More is dropped than told: the paths together may be this long.
+const MOST_TOLD: usize = 1 << 20;
 
 impl Pass {
     fn value(&mut self, node: &Node, value: &mut Value) {
@@ -80,7 +86,7 @@ impl Pass {
                 (None, Additional::Absent) => false,
             };
             if !known {
-                self.dropped.push(self.path.clone());
+                self.tell();
             }
             self.path.truncate(mark);
             known
@@ -113,7 +119,7 @@ impl Pass {
             Value::Object(map) => {
                 for (key, _) in std::mem::take(map) {
                     let mark = self.enter_key(&key);
-                    self.dropped.push(self.path.clone());
+                    self.tell();
                     self.path.truncate(mark);
                 }
             }
@@ -125,6 +131,13 @@ impl Pass {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn tell(&mut self) {
+        if self.told <= MOST_TOLD {
+            self.told += self.path.len();
+            self.dropped.push(self.path.clone());
         }
     }
 
@@ -149,6 +162,7 @@ pub(super) fn would_drop(node: &Node, value: &Value) -> bool {
     let mut pass = Pass {
         path: String::new(),
         dropped: Vec::new(),
+        told: 0,
     };
     pass.value(node, &mut value.clone());
     !pass.dropped.is_empty()

@@ -22,7 +22,10 @@ enum Level {
 
 /// Every reason to refuse this schema.
 pub(super) fn check(path: &str, schema: &Value) -> Vec<Cause> {
-    let mut pass = Pass { causes: Vec::new() };
+    let mut pass = Pass {
+        causes: Vec::new(),
+        walked: 0,
+    };
     pass.node(path, schema, Level::Root, MAX_DEPTH);
     pass.causes
 }
@@ -50,7 +53,12 @@ pub(super) fn list_of<'a>(schema: &'a Document, key: &str) -> &'a [Value] {
 
 struct Pass {
     causes: Vec<Cause>,
+    /// The length of all paths so far; every pass over the schema makes them again.
+    walked: usize,
 }
+
+/// A schema with longer paths than these together is not worth the work.
+const MAX_WALK: usize = 64 << 20;
 
 impl Pass {
     fn required(&mut self, path: String, detail: &str) {
@@ -88,6 +96,14 @@ impl Pass {
                 path.to_owned(),
                 &format!("must not nest more than {MAX_DEPTH} schemas"),
             );
+            return None;
+        }
+        self.walked = self.walked.saturating_add(path.len());
+        if self.walked > MAX_WALK {
+            if self.causes.is_empty() {
+                let detail = "must not have so many fields with so long names";
+                self.forbidden(String::new(), detail);
+            }
             return None;
         }
         let document = schema.as_object();
@@ -193,6 +209,9 @@ impl Pass {
         }
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             for (name, property) in properties {
+                if self.walked > MAX_WALK {
+                    return;
+                }
                 self.node(
                     &format!("{path}.properties[{name}]"),
                     property,
@@ -256,6 +275,9 @@ impl Pass {
                 .and_then(|schema| schema.get("properties"))
                 .and_then(Value::as_object);
             for (name, property) in properties {
+                if self.walked > MAX_WALK {
+                    return;
+                }
                 let counterpart = known
                     .and_then(|map| map.get(name))
                     .and_then(Value::as_object);

@@ -4,61 +4,79 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::cause::Cause;
+use super::cause::{Cause, Causes};
 use super::node::{ListKind, Node};
 use super::text;
+use super::validate::{push_index, push_key};
 
 /// Duplicates in set and map lists.
 pub(super) fn lists(root: &Node, object: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    visit(root, String::new(), object, &mut |node, path, value| {
-        if let Value::Array(items) = value {
-            match &node.list {
-                ListKind::Atomic => {}
-                ListKind::Set => duplicates(items.iter(), items, path, &mut causes),
-                ListKind::Map(keys) => map_entries(keys, items, path, &mut causes),
+    let mut causes = Causes::default();
+    visit(
+        root,
+        &mut String::new(),
+        object,
+        &mut |node, path, value| {
+            if let (Value::Array(items), false) = (value, causes.is_full()) {
+                match &node.list {
+                    ListKind::Atomic => {}
+                    ListKind::Set => duplicates(items.iter(), items, path, &mut causes),
+                    ListKind::Map(keys) => map_entries(keys, items, path, &mut causes),
+                }
             }
-        }
-    });
-    causes
+        },
+    );
+    causes.list
 }
 
 /// Embedded objects without a kind.
 pub(super) fn embedded(root: &Node, object: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    visit(root, String::new(), object, &mut |node, path, value| {
-        let Value::Object(map) = value else { return };
-        if !node.embedded {
-            return;
-        }
-        for key in ["apiVersion", "kind"] {
-            let at = format!("{path}.{key}");
-            match map.get(key) {
-                None => causes.push(Cause::required(&at, "")),
-                Some(Value::String(text)) if text.is_empty() => {
-                    causes.push(Cause::invalid(&at, &Value::from(""), "must not be empty"));
-                }
-                Some(Value::String(_)) => {}
-                Some(other) => causes.push(Cause::invalid(&at, other, "must be a string")),
+    let mut causes = Causes::default();
+    visit(
+        root,
+        &mut String::new(),
+        object,
+        &mut |node, path, value| {
+            let Value::Object(map) = value else { return };
+            if !node.embedded || causes.is_full() {
+                return;
             }
-        }
-    });
-    causes
+            for key in ["apiVersion", "kind"] {
+                let at = format!("{path}.{key}");
+                match map.get(key) {
+                    None => causes.push(Cause::required(&at, "")),
+                    Some(Value::String(text)) if text.is_empty() => {
+                        causes.push(Cause::invalid(&at, &Value::from(""), "must not be empty"));
+                    }
+                    Some(Value::String(_)) => {}
+                    Some(other) => causes.push(Cause::invalid(&at, other, "must be a string")),
+                }
+            }
+        },
+    );
+    causes.list
 }
 
 /// Calls `see` for every value below the object that the schema describes.
-fn visit(node: &Node, path: String, value: &Value, see: &mut dyn FnMut(&Node, &str, &Value)) {
+fn visit(node: &Node, path: &mut String, value: &Value, see: &mut dyn FnMut(&Node, &str, &Value)) {
+    let mark = path.len();
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                let (schema, at) = match (node.properties.get(key), node.values()) {
-                    (Some(schema), _) if path.is_empty() => (schema, key.clone()),
-                    (Some(schema), _) => (schema, format!("{path}.{key}")),
-                    (None, Some(schema)) => (schema, format!("{path}[{key}]")),
+                let schema = match (node.properties.get(key), node.values()) {
+                    (Some(schema), _) => {
+                        push_key(path, key, false);
+                        schema
+                    }
+                    (None, Some(schema)) => {
+                        path.extend(["[", key, "]"]);
+                        schema
+                    }
                     (None, None) => continue,
                 };
-                see(schema, &at, value);
-                visit(schema, at, value, see);
+                see(schema, path, value);
+                visit(schema, path, value, see);
+                path.truncate(mark);
             }
         }
         Value::Array(items) => {
@@ -66,9 +84,10 @@ fn visit(node: &Node, path: String, value: &Value, see: &mut dyn FnMut(&Node, &s
                 return;
             };
             for (index, item) in items.iter().enumerate() {
-                let at = format!("{path}[{index}]");
-                see(schema, &at, item);
-                visit(schema, at, item, see);
+                push_index(path, index);
+                see(schema, path, item);
+                visit(schema, path, item, see);
+                path.truncate(mark);
             }
         }
         _ => {}
@@ -80,20 +99,20 @@ fn duplicates<'a>(
     keys: impl Iterator<Item = &'a Value>,
     shown: &[Value],
     path: &str,
-    causes: &mut Vec<Cause>,
+    causes: &mut Causes,
 ) {
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (index, key) in keys.enumerate() {
         let times = seen.entry(text::go_json(key)).or_default();
         *times += 1;
-        if *times == 2 {
+        if *times == 2 && !causes.is_full() {
             let value = shown.get(index).unwrap_or(key);
             causes.push(Cause::duplicate(&format!("{path}[{index}]"), value));
         }
     }
 }
 
-fn map_entries(keys: &[String], items: &[Value], path: &str, causes: &mut Vec<Cause>) {
+fn map_entries(keys: &[String], items: &[Value], path: &str, causes: &mut Causes) {
     if let Some((index, item)) = items
         .iter()
         .enumerate()

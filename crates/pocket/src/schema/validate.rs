@@ -2,11 +2,12 @@
 
 mod limits;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::cause::{Cause, Reason};
+use super::cause::{Cause, Causes, Reason};
 use super::node::{Additional, JsonType, ListKind, Node};
 use super::{cel, text, unique};
 
@@ -14,7 +15,7 @@ use super::{cel, text, unique};
 pub(super) fn object(root: &Node, new: &Value, old: Option<&Value>) -> Vec<Cause> {
     let mut walk = Walk::new(String::new());
     walk.value(root, new, old);
-    finish(walk.causes, root, new, old)
+    finish(walk.causes.list, root, new, old)
 }
 
 /// A whole custom resource of which only the status is written.
@@ -23,14 +24,14 @@ pub(super) fn status(root: &Node, new: &Value, old: &Value) -> Vec<Cause> {
     if let (Some(node), Some(status)) = (root.properties.get("status"), new.get("status")) {
         walk.value(node, status, old.get("status"));
     }
-    finish(walk.causes, root, new, Some(old))
+    finish(walk.causes.list, root, new, Some(old))
 }
 
 /// The default of a node of a schema.
 pub(super) fn default_value(node: &Node, path: &str, default: &Value) -> Vec<Cause> {
     let mut walk = Walk::new(path.to_owned());
     walk.value(node, default, None);
-    let mut causes = walk.causes;
+    let mut causes = walk.causes.list;
     if causes.is_empty() {
         causes = cel::run(node, path, default, None, node.embedded);
     }
@@ -76,27 +77,23 @@ fn implied_format(value: &Value) -> &'static str {
 
 struct Walk {
     path: String,
-    causes: Vec<Cause>,
+    causes: Causes,
 }
 
 impl Walk {
     fn new(path: String) -> Self {
         Self {
             path,
-            causes: Vec::new(),
+            causes: Causes::default(),
         }
     }
 
     /// Problems of a value that did not change are forgiven.
     fn value(&mut self, node: &Node, new: &Value, old: Option<&Value>) {
-        let mark = self.causes.len();
-        self.checked(node, new, old);
-        let is_new = self.causes.len() > mark;
-        if is_new
-            && old.is_some_and(|old| old == new)
-            && !matches!(self.path.as_str(), "apiVersion" | "kind")
-        {
-            self.causes.truncate(mark);
+        let is_meta = matches!(self.path.as_str(), "apiVersion" | "kind");
+        let is_forgiven = !is_meta && old == Some(new);
+        if !is_forgiven && !self.causes.is_full() {
+            self.checked(node, new, old);
         }
     }
 
@@ -236,14 +233,14 @@ fn is_of(kind: JsonType, value: &Value) -> bool {
 }
 
 /// `always_dotted`: as the server does for values of maps.
-fn push_key(path: &mut String, key: &str, always_dotted: bool) {
+pub(super) fn push_key(path: &mut String, key: &str, always_dotted: bool) {
     if always_dotted || !path.is_empty() {
         path.push('.');
     }
     path.push_str(key);
 }
 
-fn push_index(path: &mut String, index: usize) {
+pub(super) fn push_index(path: &mut String, index: usize) {
     write!(path, "[{index}]").expect("writing to a String cannot fail");
 }
 
@@ -251,24 +248,39 @@ fn push_index(path: &mut String, index: usize) {
 pub(super) struct OldItems<'a> {
     keys: &'a [String],
     items: &'a [Value],
+    /// Where the items are by their keys, for long lists.
+    index: Option<HashMap<String, &'a Value>>,
 }
 
 impl<'a> OldItems<'a> {
+    /// Longer lists would take their length squared.
+    const SHORT: usize = 16;
+
     pub(super) fn new(list: &'a ListKind, old: Option<&'a Value>) -> Self {
-        match (list, old.and_then(Value::as_array)) {
-            (ListKind::Map(keys), Some(items)) => Self { keys, items },
-            _ => Self {
-                keys: &[],
-                items: &[],
-            },
-        }
+        let (keys, items) = match (list, old.and_then(Value::as_array)) {
+            (ListKind::Map(keys), Some(items)) => (&**keys, &**items),
+            _ => (&[][..], &[][..]),
+        };
+        let entries = items.iter().rev();
+        let index = (items.len() > Self::SHORT)
+            .then(|| entries.map(|item| (name(keys, item), item)).collect());
+        Self { keys, items, index }
     }
 
     pub(super) fn matching(&self, item: &Value) -> Option<&'a Value> {
+        if let Some(index) = &self.index {
+            return index.get(&name(self.keys, item)).copied();
+        }
         let has_same_keys =
             |old: &&Value| self.keys.iter().all(|key| old.get(key) == item.get(key));
         self.items.iter().find(has_same_keys)
     }
+}
+
+/// The keys of an item as one text.
+fn name(keys: &[String], item: &Value) -> String {
+    let parts: Vec<Option<&Value>> = keys.iter().map(|key| item.get(key)).collect();
+    serde_json::to_string(&parts).unwrap_or_default()
 }
 
 impl Reason {

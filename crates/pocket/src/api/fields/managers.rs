@@ -115,7 +115,7 @@ fn entries(object: &Value) -> Vec<Entry> {
 
 fn put_entries(object: &mut Value, mut list: Vec<Entry>) {
     list.retain(|entry| !entry.set.is_empty());
-    let key = |entry: &Entry| {
+    let order = |entry: &Entry| {
         let Entry {
             operation,
             time,
@@ -123,10 +123,10 @@ fn put_entries(object: &mut Value, mut list: Vec<Entry>) {
             api_version,
             subresource,
             ..
-        } = entry.clone();
-        (operation, time, manager, api_version, subresource)
+        } = entry;
+        [operation, time, manager, api_version, subresource].map(String::clone)
     };
-    list.sort_by_key(key);
+    list.sort_by_cached_key(order);
     let metadata = object::metadata_mut(object);
     if list.is_empty() {
         metadata.remove("managedFields");

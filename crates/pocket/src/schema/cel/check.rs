@@ -13,7 +13,7 @@ use ::cel::common::ast::{
 };
 
 use super::source::{Problem, located};
-use super::{names, value};
+use super::{functions, names, value};
 use types::{DYN, Type, literal_kind};
 
 use crate::schema::node::{JsonType, Node};
@@ -297,7 +297,7 @@ impl<'a> Checker<'a> {
     fn namespace<'c>(&self, call: &'c CallExpr) -> Option<&'c str> {
         match call.target.as_deref().map(|target| &target.expr) {
             Some(Expr::Ident(name))
-                if library::NAMESPACES.contains(&name.as_str())
+                if functions::is_namespace(name)
                     && !self.scopes.iter().any(|(scoped, _)| scoped == name) =>
             {
                 Some(name)

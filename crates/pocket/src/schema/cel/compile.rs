@@ -12,7 +12,7 @@ use crate::schema::structural::{Document, flag, list_of, present, text_of};
 use crate::schema::text;
 
 /// What is wrong with the rules of a schema.
-pub(in crate::schema) fn check(path: &str, document: &Document, root: &Node) -> Vec<Cause> {
+pub(super) fn check(path: &str, document: &Document, root: &Node) -> Vec<Cause> {
     let mut pass = Pass { causes: Vec::new() };
     pass.node(path, document, root, true, None);
     pass.causes

@@ -2,6 +2,7 @@
 
 mod lists;
 mod regex;
+mod strings;
 
 use ::cel::common::types::{CelBool, CelInt, CelString, DYN_TYPE, STRING_TYPE, Type};
 use ::cel::common::value::{CowVal, Val};
@@ -9,7 +10,22 @@ use ::cel::{DeclarationError, Env, ExecutionError, extensions};
 
 use super::{budget, quantity, url};
 
-pub(super) use regex::MATCHES;
+/// Functions of the language that ours stand in for, as theirs could run or grow without bound.
+pub(super) fn stand_in(name: &str) -> Option<&'static str> {
+    match name {
+        "matches" => Some(regex::MATCHES),
+        "replace" => Some(strings::REPLACE),
+        "join" => Some(strings::JOIN),
+        _ => None,
+    }
+}
+
+/// Functions with a dot in their name start with one of these.
+pub(super) const NAMESPACES: [&str; 6] = ["base64", "lists", "math", "optional", "sets", "strings"];
+
+pub(super) fn is_namespace(name: &str) -> bool {
+    NAMESPACES.contains(&name)
+}
 
 type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
 type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
@@ -22,10 +38,12 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     env.add_extension(extensions::math)?;
     env.add_extension(extensions::encoders)?;
     env.add_overload(budget::CHARGE, "charge", vec![DYN_TYPE], budget::charge)?;
+    env.add_overload(budget::WEIGH, "weigh", vec![DYN_TYPE], budget::weigh)?;
     env.add_overload("isIP", "isIP(string)", vec![STRING_TYPE], is_ip)?;
     env.add_overload("isCIDR", "isCIDR(string)", vec![STRING_TYPE], is_cidr)?;
     lists::declare(&mut env)?;
     regex::declare(&mut env)?;
+    strings::declare(&mut env)?;
     quantity::declare(&mut env)?;
     url::declare(&mut env)?;
     Ok(env)
@@ -56,6 +74,12 @@ pub(super) fn text<'a>(args: &'a Args<'_, '_>, index: usize) -> Result<&'a str, 
         .downcast_ref::<CelString<'_>>()
         .map(CelString::inner)
         .ok_or_else(|| unexpected(value.as_ref(), "string"))
+}
+
+/// A number among the arguments, if it is there.
+pub(super) fn integer(args: &Args<'_, '_>, index: usize) -> Option<i64> {
+    let value = args.get(index)?.downcast_ref::<CelInt>()?;
+    Some(*value.inner())
 }
 
 pub(super) fn unexpected(value: &dyn Val, want: &str) -> ExecutionError {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::source::environment;
 use super::{Program, budget, value};
-use crate::schema::cause::{Cause, Reason};
+use crate::schema::cause::{Cause, Causes, Reason};
 use crate::schema::node::{JsonType, Node};
 use crate::schema::validate::OldItems;
 
@@ -22,7 +22,7 @@ type Replaced<'a> = Option<(&'a Value, &'a Value)>;
 /// The state of one pass over an object.
 pub(super) struct Run {
     path: String,
-    causes: Vec<Cause>,
+    causes: Causes,
     spent: bool,
 }
 
@@ -31,7 +31,7 @@ impl Run {
         budget::refill();
         Self {
             path: path.to_owned(),
-            causes: Vec::new(),
+            causes: Causes::default(),
             spent: false,
         }
     }
@@ -44,7 +44,7 @@ impl Run {
         is_object: bool,
     ) -> Vec<Cause> {
         self.value(node, new, old, old.map(|old| (new, old)), is_object);
-        self.causes
+        self.causes.list
     }
 
     /// `nearest`: this value or the closest one above it that is known to replace something. Problems of what did not change are
@@ -57,7 +57,7 @@ impl Run {
         nearest: Replaced<'_>,
         is_object: bool,
     ) {
-        if !node.has_rules || self.spent || new.is_null() {
+        if !node.has_rules || self.spent || self.causes.is_full() || new.is_null() {
             return;
         }
         let nearest = old.map(|old| (new, old)).or(nearest);
@@ -125,6 +125,7 @@ impl Run {
         is_object: bool,
     ) {
         let env = environment();
+        let is_unchanged = nearest.is_some_and(|(new, old)| new == old);
         let mut context = Context::with_env(Arc::clone(env));
         context.add_variable_as_val("self", value::convert(env, node, new, is_object));
         for rule in &*node.rules {
@@ -140,6 +141,10 @@ impl Run {
                     continue;
                 }
             };
+            // What did not change is forgiven, whatever a rule that knows nothing else would say.
+            if !rule.uses_old_self && is_unchanged {
+                continue;
+            }
             if rule.uses_old_self {
                 if old.is_none() && !rule.optional_old_self {
                     continue;
@@ -153,19 +158,12 @@ impl Run {
                     (None, false) => {}
                 }
             }
-            budget::pay(1);
-            self.rule(rule, node, new, nearest, &context);
+            budget::pay(10);
+            self.rule(rule, node, new, &context);
         }
     }
 
-    fn rule(
-        &mut self,
-        rule: &Program,
-        node: &Node,
-        new: &Value,
-        nearest: Replaced<'_>,
-        context: &Context<'_, '_>,
-    ) {
+    fn rule(&mut self, rule: &Program, node: &Node, new: &Value, context: &Context<'_, '_>) {
         let outcome = evaluate(&rule.expression, context, |value| {
             value
                 .downcast_ref::<CelBool>()
@@ -181,11 +179,8 @@ impl Run {
         match outcome {
             Ok(true) => {}
             Ok(false) => {
-                let unchanged = nearest.is_some_and(|(new, old)| new == old);
-                if rule.uses_old_self || !unchanged {
-                    let cause = self.failure(rule, node, new, context);
-                    self.causes.push(cause);
-                }
+                let cause = self.failure(rule, node, new, context);
+                self.causes.push(cause);
             }
             Err(error) => {
                 let detail = match error {

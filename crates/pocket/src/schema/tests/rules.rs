@@ -229,17 +229,28 @@ fn rules_below_maps_name_the_key_in_brackets() {
 
 #[test]
 fn work_is_bounded() {
-    let rule = "self.list.all(a, self.list.all(b, self.list.all(c, self.list.all(d, a + b + c + d >= 0))))";
-    let list: Vec<u32> = (0..1000).collect();
-    let found = holds(rule, &json!({"list": list}));
-    assert_eq!(
-        found,
-        [
-            "spec: Invalid value: \"object\": validation failed due to running out of cost budget, no further validation rules will be run"
-        ]
-    );
-    assert_eq!(
-        holds("self.list.all(a, a >= 0)", &json!({"list": [1]})),
-        [""; 0]
-    );
+    const SPENT: &str = "spec: Invalid value: \"object\": validation failed due to running out of cost budget, no further validation rules will be run";
+    let list: Vec<u32> = (0..3000).collect();
+    let (half, names) = ("x".repeat(1 << 20), vec!["x".repeat(1 << 16); 16]);
+    let doubled = (0..12).fold("self.s".to_owned(), |inner, _| {
+        format!("[{inner}].map(x, x + x)[0]")
+    });
+    for rule in [
+        "self.list.all(a, self.list.all(b, self.list.all(c, self.list.all(d, a + b + c + d >= 0))))",
+        "self.list.map(a, self.list).map(a, self.list.map(b, self.list)).size() >= 0",
+        "self.list.all(a, self.list.filter(b, b in self.list) == self.list)",
+        "self.s.replace('x', self.s) != ''",
+        "self.names.map(n, self.s).join(self.s).size() > 0 && self.list.map(n, 'x').join(self.s) != ''",
+        "self.list.all(a, self.list.map(b, {'s': self.s, 'n': self.names}).size() > 0)",
+        "self.list.all(a, self.?nested.orValue(self) != self)",
+        &format!("{doubled} != ''"),
+    ] {
+        let found = holds(
+            rule,
+            &json!({"list": list, "s": half, "names": names, "nested": {"x": 1}}),
+        );
+        assert_eq!(found, [SPENT], "{rule}");
+    }
+    let fine = "self.list.all(a, a >= 0 && a < self.list.size()) && self.list.map(a, a + 1).filter(a, a > 5).size() > 9";
+    assert_eq!(holds(fine, &json!({"list": list})), [""; 0]);
 }

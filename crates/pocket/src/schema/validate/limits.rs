@@ -192,10 +192,11 @@ impl Walk {
     }
 
     /// The problems an alternative would have.
-    fn tried(&self, node: &Node, value: &Value) -> Vec<Cause> {
-        let mut walk = Walk::new(self.path.clone());
+    fn tried(&mut self, node: &Node, value: &Value) -> Vec<Cause> {
+        let mut walk = Walk::new(std::mem::take(&mut self.path));
         walk.value(node, value, None);
-        walk.causes
+        self.path = walk.path;
+        walk.causes.list
     }
 
     /// The server does not name the field of these problems, but quotes it.

@@ -22,10 +22,7 @@ pub(super) const TYPES: [&str; 16] = [
     "net",
 ];
 
-/// Functions with a dot in their name.
-pub(super) const NAMESPACES: [&str; 6] = ["base64", "lists", "math", "optional", "sets", "strings"];
-
-const GLOBALS: [&str; 54] = [
+const GLOBALS: [&str; 53] = [
     "bool",
     "bytes",
     "double",
@@ -46,7 +43,6 @@ const GLOBALS: [&str; 54] = [
     "isCIDR",
     "base64.decode",
     "base64.encode",
-    "lists.range",
     "math.@max",
     "math.@min",
     "math.abs",
@@ -82,7 +78,7 @@ const GLOBALS: [&str; 54] = [
     "-_",
 ];
 
-const MEMBERS: [&str; 58] = [
+const MEMBERS: [&str; 53] = [
     "charAt",
     "contains",
     "endsWith",
@@ -100,11 +96,6 @@ const MEMBERS: [&str; 58] = [
     "substring",
     "trim",
     "upperAscii",
-    "distinct",
-    "flatten",
-    "slice",
-    "sort",
-    "@sortByAssociatedKeys",
     "getDate",
     "getDayOfMonth",
     "getDayOfWeek",
@@ -193,9 +184,7 @@ pub(super) fn result(name: &str) -> Kind {
         "bytes" => Kind::Bytes,
         "timestamp" => Kind::Timestamp,
         "duration" => Kind::Duration,
-        "split" | "findAll" | "distinct" | "flatten" | "slice" | "sort" | "lists.range" => {
-            Kind::List
-        }
+        "split" | "findAll" => Kind::List,
         _ => Kind::Dyn,
     }
 }

@@ -6,7 +6,7 @@ use ::cel::common::types::{CelInt, DYN_TYPE, LIST_TYPE};
 use ::cel::common::value::{CowVal, Val};
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::super::budget;
+use super::super::budget::spend;
 use super::{Args, Outcome, bool, int, member, unexpected};
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
@@ -59,18 +59,6 @@ fn elements<'a, 'v>(
     }
     spend(out.len())?;
     Ok(out)
-}
-
-fn spend(amount: usize) -> Result<(), ExecutionError> {
-    budget::pay(i64::try_from(amount).unwrap_or(i64::MAX));
-    if budget::is_spent() {
-        Err(ExecutionError::function_error(
-            "charge",
-            "cost limit exceeded",
-        ))
-    } else {
-        Ok(())
-    }
 }
 
 fn compare(left: &dyn Val, right: &dyn Val) -> Result<Ordering, ExecutionError> {

@@ -1,26 +1,25 @@
-//! Regular expressions in Go's syntax, compiled once per pattern and thread.
+//! Regular expressions in Go's syntax, compiled once per pattern.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use ::cel::common::types::{CelInt, CelList, CelString, INT_TYPE, STRING_TYPE};
+use ::cel::common::types::{CelList, CelString, INT_TYPE, STRING_TYPE};
 use ::cel::common::value::Val;
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::{Args, Outcome, bool, member, string, text};
+use super::{Args, Outcome, bool, integer, member, string, text};
 use crate::schema::pattern;
 use ::cel::common::value::CowVal;
 use ::regex::Regex;
+use parking_lot::Mutex;
 
 /// Stands in for `matches`.
 pub(in crate::schema::cel) const MATCHES: &str = "@matches";
 
-/// Patterns kept per thread; computed patterns could be endless.
+/// Patterns kept; computed patterns could be endless.
 const KEPT: usize = 64;
 
-thread_local! {
-    static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::new(HashMap::new());
-}
+static COMPILED: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload(
@@ -42,18 +41,20 @@ pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
 }
 
 fn with<T>(pattern: &str, use_it: impl FnOnce(&Regex) -> T) -> Result<T, ExecutionError> {
-    COMPILED.with_borrow_mut(|compiled| {
-        if let Some(regex) = compiled.get(pattern) {
-            return Ok(use_it(regex));
-        }
-        let regex = pattern::compile(pattern).map_err(|problem| {
-            ExecutionError::function_error("matches", format!("error parsing regexp: {problem}"))
-        })?;
-        if compiled.len() >= KEPT {
-            compiled.clear();
-        }
-        Ok(use_it(compiled.entry(pattern.to_owned()).or_insert(regex)))
-    })
+    let known = COMPILED.lock().get(pattern).cloned();
+    if let Some(regex) = known {
+        return Ok(use_it(&regex));
+    }
+    let regex = pattern::compile(pattern).map_err(|problem| {
+        ExecutionError::function_error("matches", format!("error parsing regexp: {problem}"))
+    })?;
+    let mut compiled = COMPILED.lock();
+    if compiled.len() >= KEPT {
+        compiled.clear();
+    }
+    compiled.insert(pattern.to_owned(), regex.clone());
+    drop(compiled);
+    Ok(use_it(&regex))
 }
 
 fn matches<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
@@ -74,10 +75,7 @@ fn find<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
 
 fn find_all<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
     let subject = text(&args, 0)?;
-    let limit = args
-        .get(2)
-        .and_then(|limit| limit.downcast_ref::<CelInt>().map(|limit| *limit.inner()));
-    let limit = limit
+    let limit = integer(&args, 2)
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX);
     with(text(&args, 1)?, |regex| {
