@@ -20,6 +20,9 @@ pub(super) const MOST: usize = 128;
 const WINDOW: usize = 32 * 1024;
 /// A stored block holds no more.
 const STORED: usize = 0xffff;
+/// An empty stored block. Go's inflater, and so `kubectl`, hands out what it has at such a one, and takes a block
+/// that just ends for the end of everything.
+const FLUSH: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 /// Method "deflate" with the largest window (RFC 1950, section 2.2).
 const METHOD: u8 = 0x78;
 /// The flag that a dictionary is named.
@@ -166,6 +169,7 @@ impl Storer {
             block.extend_from_slice(&(!length).to_le_bytes());
             block.extend_from_slice(piece);
         }
+        block.extend_from_slice(&FLUSH);
         block
     }
 }
@@ -191,6 +195,14 @@ mod tests {
         for round in 0..100 {
             let sent = headers(&[("streamtype", "data"), ("port", &round.to_string())]);
             assert_eq!(inflater.headers(&storer.block(&sent)).unwrap(), sent);
+        }
+    }
+
+    #[test]
+    fn every_block_ends_with_a_flush() {
+        let mut storer = Storer::default();
+        for _ in 0..2 {
+            assert!(storer.block(&headers(&[])).ends_with(&FLUSH));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts as _;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
@@ -105,6 +105,14 @@ where
     Ok(response)
 }
 
+/// The last message of a WebSocket on which all has been said. Clients take one without a code for a failure.
+pub(super) fn goodbye() -> Message {
+    Message::Close(Some(CloseFrame {
+        code: close_code::NORMAL,
+        reason: "".into(),
+    }))
+}
+
 /// The bytes inside the messages of a WebSocket, as one connection.
 pub(super) fn tunnel(socket: WebSocket) -> DuplexStream {
     let (near, far) = tokio::io::duplex(TUNNEL);
@@ -135,7 +143,7 @@ async fn pack(mut from: ReadHalf<DuplexStream>, mut sink: SplitSink<WebSocket, M
             return;
         }
     }
-    drop(sink.send(Message::Close(None)).await);
+    drop(sink.send(goodbye()).await);
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::super::upgrade::goodbye;
 use super::{CHUNK, CONNECT};
 
 /// How often a silent connection is tried, so that a client that is gone is noticed.
@@ -29,7 +30,8 @@ pub(super) async fn forward(
 ) {
     let (sink, messages) = socket.split();
     let (out, queue) = mpsc::channel(16);
-    let mut writer = tokio::spawn(write_out(sink, queue));
+    let gone = CancellationToken::new();
+    let writer = tokio::spawn(write_out(sink, queue, gone.clone()));
     let mut writers = Vec::new();
     let mut readers = Vec::new();
     for (index, target) in targets.iter().enumerate() {
@@ -68,7 +70,7 @@ pub(super) async fn forward(
         // With every stream at its end there is nothing left to say.
         () = ended => {}
         // The client is gone, though it may not have said so.
-        _ = &mut writer => return,
+        () = gone.cancelled() => {}
     }
     for reader in &readers {
         reader.abort();
@@ -85,7 +87,11 @@ async fn send(out: &mpsc::Sender<Bytes>, channel: u8, data: &[u8]) {
     drop(out.send(Bytes::from(message)).await);
 }
 
-async fn write_out(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Bytes>) {
+async fn write_out(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut queue: mpsc::Receiver<Bytes>,
+    gone: CancellationToken,
+) {
     loop {
         let message = match tokio::time::timeout(PING_INTERVAL, queue.recv()).await {
             Ok(Some(message)) => Message::Binary(message),
@@ -93,10 +99,11 @@ async fn write_out(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Rec
             Err(_silence) => Message::Ping(Bytes::new()),
         };
         if sink.send(message).await.is_err() {
+            gone.cancel();
             return;
         }
     }
-    drop(sink.send(Message::Close(None)).await);
+    drop(sink.send(goodbye()).await);
 }
 
 /// From the Pod to the client.

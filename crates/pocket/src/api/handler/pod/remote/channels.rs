@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::super::upgrade::goodbye;
 use super::converse::Conversation;
 use super::{Channel, Client, Event};
 
@@ -112,7 +113,7 @@ async fn speak(
             return;
         }
     }
-    drop(sink.send(Message::Close(None)).await);
+    drop(sink.send(goodbye()).await);
 }
 
 #[cfg(test)]
