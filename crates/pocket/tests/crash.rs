@@ -74,7 +74,7 @@ mod crash {
             watcher.check_writer(writer);
         }
         let answered: usize = writers.iter().map(|writer| writer.answered.len()).sum();
-        assert!(answered > 10 * rounds as usize, "{answered} writes");
+        assert!(answered >= rounds as usize, "{answered} writes");
         program.stop().await;
     }
 
