@@ -34,6 +34,12 @@
 //! idle ones make place for new ones), and the time for handshakes, heads, bodies, webhooks, and
 //! for a client to take its answer. `api::server` has the numbers and a test at each.
 //!
+//! How objects are kept: one SQLite file in WAL mode, synced before a write is answered. `src/store.rs` has the rules: what is
+//! on disk when, how much is kept, what happens on a full disk, and to watchers who are slow. `tests/crash.rs` kills the server
+//! under load and looks for every answered write; `tests/property.rs` and `src/store/tests/property.rs` drive random
+//! operations against a model; `HOWDAH_CRASH_ROUNDS` and `HOWDAH_PROPERTY_SECONDS` make them longer, `HOWDAH_PROPERTY_SEED`
+//! repeats one.
+//!
 //! `tests/golden.rs` replays a recording of a real API server; what differs stands in one table
 //! there, with the reason.
 

@@ -36,8 +36,8 @@
 //! | the `-wal` file | about 16 MiB, and one transaction | moved into the file while readers wait |
 //! | space in the file that is not in use | 8 MiB and a third of the file | given back in steps |
 //!
-//! A slow watcher is not buffered for: it has a position in the log, and is ended with `410 Gone` when what comes next has
-//! been forgotten.
+//! A slow watcher is not buffered for: it has a position in the log and a page of at most 256 events (512 KiB), and
+//! is ended with `410 Gone` when what comes next has been forgotten.
 //!
 //! # A full disk
 //!
@@ -51,6 +51,7 @@ mod log;
 mod options;
 mod ring;
 mod state;
+mod wakes;
 mod watch;
 mod writer;
 

@@ -16,7 +16,7 @@ use super::{Error, Event, EventKind, Key, Stored};
 
 /// A page of events for a watcher ends at this many, at this many bytes, or after this many revisions.
 const PAGE: usize = 256;
-const PAGE_BYTES: usize = 4 << 20;
+const PAGE_BYTES: usize = 512 << 10;
 const PAGE_REVISIONS: u64 = 4096;
 
 /// A connection that reads the log while the writer works.

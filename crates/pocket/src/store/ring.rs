@@ -8,6 +8,9 @@ use super::Event;
 /// The ring holds at most this many events of at most about this many bytes.
 const EVENTS: usize = 4096;
 const BYTES: usize = 4 << 20;
+/// A watcher takes at most this many of them at a time, so that one who never reads on holds little.
+const PAGE: usize = 256;
+const PAGE_BYTES: usize = 512 << 10;
 
 /// Events with consecutive revisions, and for each the one before it of the same resource.
 #[derive(Default)]
@@ -15,6 +18,9 @@ pub(super) struct Ring {
     entries: VecDeque<Entry>,
     bytes: usize,
 }
+
+/// Some events, and whether there are no more.
+type Page = (Vec<Arc<Event>>, bool);
 
 struct Entry {
     event: Arc<Event>,
@@ -38,23 +44,29 @@ impl Ring {
         }
     }
 
-    /// All events of a resource after a revision, or nothing when some of them are no longer here.
+    /// The next events of a resource after a revision, and whether these are all; nothing when some of them
+    /// are no longer here.
     ///
     /// `last` is the revision of the resource's newest event.
-    pub(super) fn after(&self, resource: &str, after: u64, last: u64) -> Option<Vec<Arc<Event>>> {
+    pub(super) fn after(&self, resource: &str, after: u64, last: u64) -> Option<Page> {
         if last <= after {
-            return Some(Vec::new());
+            return Some((Vec::new(), true));
         }
         let newest = self.entries.back()?.event.revision;
         let newer = usize::try_from(newest.saturating_sub(after)).unwrap_or(usize::MAX);
         let skip = self.entries.len().saturating_sub(newer);
-        let mut found = self.entries.range(skip..);
-        let mut found = found
-            .by_ref()
-            .filter(|entry| *entry.event.key.resource == *resource);
+        let found = self.entries.range(skip..);
+        let mut found = found.filter(|entry| *entry.event.key.resource == *resource);
         let first = found.next().filter(|first| first.before <= after)?;
+        let mut weight = first.event.weight();
         let mut events = vec![Arc::clone(&first.event)];
-        events.extend(found.map(|entry| Arc::clone(&entry.event)));
-        Some(events)
+        for entry in found {
+            weight += entry.event.weight();
+            if events.len() >= PAGE || weight > PAGE_BYTES {
+                return Some((events, false));
+            }
+            events.push(Arc::clone(&entry.event));
+        }
+        Some((events, true))
     }
 }

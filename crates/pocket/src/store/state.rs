@@ -1,4 +1,4 @@
-//! What is in memory: the current objects, the newest events, and the wake-up per resource.
+//! What is in memory: the current objects and the newest events.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::log::{Loaded, Reader};
 use super::ring::Ring;
+use super::wakes::Wakes;
 use super::{Error, Event, EventKind, Key, Snapshot, Stored};
 
 /// Namespace and name.
@@ -17,7 +18,7 @@ type Place = (Arc<str>, Arc<str>);
 /// State shared by readers, watchers and the writer thread.
 pub(super) struct Shared {
     state: RwLock<State>,
-    wakes: RwLock<HashMap<Arc<str>, watch::Sender<u64>>>,
+    wakes: Wakes,
     reader: Mutex<Reader>,
 }
 
@@ -63,7 +64,7 @@ impl Shared {
         }
         Self {
             state: RwLock::new(state),
-            wakes: RwLock::default(),
+            wakes: Wakes::default(),
             reader: Mutex::new(reader),
         }
     }
@@ -156,22 +157,24 @@ impl Shared {
         Ok(())
     }
 
-    /// Subscribes to wake-ups for a resource.
-    pub(super) fn subscribe(&self, resource: &Arc<str>) -> watch::Receiver<u64> {
-        let mut wakes = self.wakes.write();
-        wakes.retain(|_, wake| wake.receiver_count() > 0);
-        let wake = wakes.entry(Arc::clone(resource));
-        wake.or_insert_with(|| watch::Sender::new(0)).subscribe()
+    /// Subscribes to wake-ups for a resource, in one namespace or in all.
+    pub(super) fn subscribe(
+        &self,
+        resource: &Arc<str>,
+        namespace: Option<&Arc<str>>,
+    ) -> watch::Receiver<u64> {
+        self.wakes.subscribe(resource, namespace)
     }
 
-    /// The events of a resource after a revision, when all of them are still in memory.
+    /// The next events of a resource after a revision, when all of them are still in memory.
     pub(super) fn recent(&self, resource: &str, after: u64) -> Option<Found> {
         let state = self.state.read();
-        let events = state.ring.after(resource, after, state.last(resource))?;
+        let (events, complete) = state.ring.after(resource, after, state.last(resource))?;
+        let last = events.last().filter(|_| !complete);
         Some(Found {
+            upto: last.map_or(state.revision, |event| event.revision),
             events,
-            upto: state.revision,
-            complete: true,
+            complete,
         })
     }
 
@@ -199,23 +202,12 @@ impl Shared {
 
     /// Makes committed events visible and wakes the watchers of their resources.
     pub(super) fn publish(&self, events: &[Arc<Event>]) {
-        let Some(last) = events.last() else { return };
         let mut state = self.state.write();
         for event in events {
             state.apply(event);
         }
         drop(state);
-        let wakes = self.wakes.read();
-        let mut woken: Vec<&str> = Vec::new();
-        for event in events {
-            let resource = &*event.key.resource;
-            if !woken.contains(&resource) {
-                woken.push(resource);
-                if let Some(wake) = wakes.get(resource) {
-                    wake.send_replace(last.revision);
-                }
-            }
-        }
+        self.wakes.wake(events);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store's promises: compare-and-set, watches without gaps, survival.
 
 mod damage;
+mod format;
 mod limits;
 mod property;
 

@@ -24,8 +24,8 @@ impl Watcher {
         after: u64,
     ) -> Result<Self, Error> {
         shared.check_window(after)?;
-        let wake = shared.subscribe(resource);
         let (resource, namespace) = (Arc::clone(resource), namespace.map(Arc::from));
+        let wake = shared.subscribe(&resource, namespace.as_ref());
         Ok(Self {
             shared,
             resource,

@@ -75,7 +75,7 @@ fn any_history_is_one_that_a_single_client_could_have_made() {
     let end = Instant::now() + Duration::from_secs(seconds);
     let lives = prop::collection::vec(life(), 1..4);
     loop {
-        let seed = fixed.unwrap_or_else(|| rand::random());
+        let seed = fixed.unwrap_or_else(rand::random);
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let config = Config {

@@ -126,6 +126,8 @@ impl Work {
             }
             Err(error) => {
                 tracing::error!(%error, "commit refused");
+                // There may be room in the file where there is none for the log.
+                self.log_pages = LOG_PAGES;
                 for one in accepted {
                     drop(one.reply.send(Err(error.clone())));
                 }
