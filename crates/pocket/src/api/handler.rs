@@ -5,6 +5,8 @@ mod call;
 mod create;
 mod delete;
 mod impersonate;
+mod last_applied;
+mod options;
 mod patch;
 mod pod;
 mod present;

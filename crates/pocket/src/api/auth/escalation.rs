@@ -179,7 +179,7 @@ fn lacking(
         }
         let group = list(&[group.to_owned()]);
         let resource = list(&[resource.to_owned()]);
-        let name = name.map(|name| format!("ResourceNames:{}, ", list(&[name.clone()])));
+        let name = name.map(|name| format!("ResourceNames:{}, ", list(std::slice::from_ref(name))));
         shown.push(format!(
             "{{APIGroups:{group}, Resources:{resource}, {}Verbs:{}}}",
             name.unwrap_or_default(),

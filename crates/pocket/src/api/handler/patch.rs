@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, Current};
-use super::{admit, create, present, update, write};
+use super::{admit, create, last_applied, present, update, write};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
 use crate::api::{body, kinds, object};
@@ -145,6 +145,7 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     object::metadata_mut(&mut applied).remove("managedFields");
+    let last = last_applied::text(call, &applied);
     write::prune(call, &mut applied)?;
     write::strip_kind(call, &mut applied);
     let expected = update::expected(&applied)?;
@@ -163,6 +164,7 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     }
     let stored = update::change(call, expected, |current| {
         let mut value = laid_over(call, &current.object, &applied)?;
+        last_applied::refresh(&mut value, last.as_deref());
         write::complete(call, &mut value)?;
         Ok(value)
     })

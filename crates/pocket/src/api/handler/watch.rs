@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::call::Call;
-use super::present;
 use super::read::{self, Selection};
+use super::{options, present};
 use crate::api::request::Accept;
 use crate::api::resource::Resource;
 use crate::api::status::Failure;
@@ -27,6 +27,7 @@ const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
 /// Answers a watch.
 pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
+    options::check(call)?;
     let selection = Selection::parse(call)?;
     let asked = read::revision(&call.options.resource_version)?;
     let initial = call.options.send_initial_events.unwrap_or(asked.is_none());
@@ -48,6 +49,9 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
     };
     let mut ready = VecDeque::new();
     let start = if initial {
+        if let Some(asked) = asked {
+            read::not_older(call, asked)?;
+        }
         let snapshot = call.store().list(&call.resource.key, namespace);
         for (_, stored) in &snapshot.items {
             if form.selects(&stored.json) {
