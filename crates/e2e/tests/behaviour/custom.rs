@@ -345,7 +345,10 @@ async fn rules(rest: &Rest) -> Result<()> {
         .refuses(
             422,
             "Invalid",
-            &invalid(rest, "spec.fixed: Invalid value: \"two\": cannot become two"),
+            &invalid(
+                rest,
+                "spec.fixed: Invalid value: \"two\": cannot become two",
+            ),
         )?;
     let removed = json!({"spec": {"fixed": null}});
     rest.patch(&path, PatchType::Merge, &removed)

@@ -137,7 +137,7 @@ pub(crate) fn selector(bytes: &[u8]) {
         }
         assert!(!labels.is_empty() || labels.matches(&object));
     }
-    if let Ok(fields) = Fields::parse(text, &["spec.nodeName", "status.phase"]) {
+    if let Ok(fields) = Fields::parse(text, Some(&["spec.nodeName", "status.phase"])) {
         let _ = fields.name();
         assert!(!fields.is_empty() || fields.matches(&object));
         fields.matches(&object);

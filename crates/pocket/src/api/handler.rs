@@ -5,6 +5,7 @@ mod call;
 mod create;
 mod delete;
 mod impersonate;
+mod last_applied;
 mod odd;
 mod patch;
 mod pod;

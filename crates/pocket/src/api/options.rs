@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 
 use super::status::{Cause, Failure};
 
+const MATCH: &str = "resourceVersionMatch";
+const NOT_OLDER: &str = "NotOlderThan";
+const NOT_WITH_CONTINUE: &str = "resourceVersionMatch is forbidden when continue is provided";
+
 /// How unknown fields are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FieldValidation {
@@ -104,7 +108,14 @@ impl Options {
             "watch" => ("ListOptions", self.of_a_watch()),
             _ => return Ok(()),
         };
-        refuse(kind, causes)
+        refuse(kind, causes)?;
+        let paging = matches!(verb, "list" | "watch") && !self.continue_token.is_empty();
+        if paging && !matches!(self.resource_version.as_str(), "" | "0") {
+            return Err(Failure::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
+        }
+        Ok(())
     }
 
     fn dry_runs(&self) -> Vec<Value> {
@@ -125,49 +136,51 @@ impl Options {
     }
 
     fn of_a_list(&self) -> Vec<Cause> {
+        let (wanted, version) = (self.version_match.as_str(), self.resource_version.as_str());
         let mut causes = Vec::new();
-        if self.send_initial_events.is_some() {
-            let detail = "sendInitialEvents is forbidden for list";
-            causes.push(Cause::forbidden("sendInitialEvents", detail));
-        }
-        let field = "resourceVersionMatch";
-        match self.version_match.as_str() {
-            "" => {}
-            _ if self.resource_version.is_empty() => {
+        let mut forbid = |field: &str, detail: &str| causes.push(Cause::forbidden(field, detail));
+        if !wanted.is_empty() {
+            if version.is_empty() {
                 let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-                causes.push(Cause::forbidden(field, detail));
+                forbid(MATCH, detail);
             }
-            _ if !self.continue_token.is_empty() => {
-                let detail = "resourceVersionMatch is forbidden when continue is provided";
-                causes.push(Cause::forbidden(field, detail));
+            if !self.continue_token.is_empty() {
+                forbid(MATCH, NOT_WITH_CONTINUE);
             }
-            "Exact" if self.resource_version == "0" => {
+            if wanted == "Exact" && version == "0" {
                 let detail =
                     "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
-                causes.push(Cause::forbidden(field, detail));
+                forbid(MATCH, detail);
             }
-            "Exact" | "NotOlderThan" => {}
-            other => causes.push(unsupported(field, other, &["Exact", "NotOlderThan", ""])),
+        }
+        if self.send_initial_events.is_some() {
+            let detail = "sendInitialEvents is forbidden for list";
+            forbid("sendInitialEvents", detail);
+        }
+        if !["", "Exact", NOT_OLDER].contains(&wanted) {
+            causes.push(unsupported(MATCH, wanted, &["Exact", NOT_OLDER, ""]));
         }
         causes
     }
 
     fn of_a_watch(&self) -> Vec<Cause> {
-        let field = "resourceVersionMatch";
-        let matching = self.version_match.as_str();
+        let wanted = self.version_match.as_str();
         let mut causes = Vec::new();
-        if self.send_initial_events.is_none() {
-            if !matching.is_empty() {
-                let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-                causes.push(Cause::forbidden(field, detail));
-            }
-            return causes;
+        let mut forbid = |detail: &str| causes.push(Cause::forbidden(MATCH, detail));
+        if self.send_initial_events.is_some() && wanted != NOT_OLDER {
+            forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
         }
-        if matching != "NotOlderThan" {
-            let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            causes.push(Cause::forbidden(field, detail));
-            if !matching.is_empty() {
-                causes.push(unsupported(field, matching, &["NotOlderThan"]));
+        if !wanted.is_empty() {
+            if self.send_initial_events.is_none() {
+                forbid(
+                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                );
+            }
+            if !self.continue_token.is_empty() {
+                forbid(NOT_WITH_CONTINUE);
+            }
+            if wanted != NOT_OLDER {
+                causes.push(unsupported(MATCH, wanted, &[NOT_OLDER]));
             }
         }
         causes

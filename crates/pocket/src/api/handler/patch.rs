@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Current};
 use super::odd::Odd;
-use super::{admit, create, present, update, write};
+use super::{admit, create, last_applied, present, update, write};
 use crate::api::body::{self, Doubles};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
@@ -121,6 +121,7 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     object::metadata_mut(&mut applied).remove("managedFields");
+    let last = last_applied::text(call, &applied);
     check_fields(call, &mut applied, &doubles)?;
     write::strip_kind(call, &mut applied);
     let expected = update::expected(&applied)?;
@@ -139,6 +140,7 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     }
     let stored = update::change(call, expected, |current| {
         let mut value = laid_over(call, &current.object, &applied)?;
+        last_applied::refresh(&mut value, last.as_deref());
         write::complete(call, &mut value)?;
         Ok(value)
     })

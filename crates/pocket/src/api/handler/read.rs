@@ -20,6 +20,9 @@ use crate::store::{Key, Snapshot, Stored};
 
 /// Answers one object.
 pub(super) fn get(call: &Call<'_>) -> Result<Response, Failure> {
+    if let Some(asked) = revision(&call.options.resource_version)? {
+        not_older(call, asked)?;
+    }
     present::one(call, StatusCode::OK, &call.stored()?.json)
 }
 
@@ -38,6 +41,19 @@ pub(super) fn selected(call: &Call<'_>, snapshot: Snapshot) -> Result<Snapshot, 
         revision: snapshot.revision,
         items,
     })
+}
+
+/// A revision that has not been reached yet cannot be answered.
+pub(super) fn not_older(call: &Call<'_>, asked: u64) -> Result<(), Failure> {
+    let current = call.store().revision();
+    if asked <= current {
+        return Ok(());
+    }
+    let error = crate::store::Error::Future {
+        requested: asked,
+        current,
+    };
+    Err(Failure::from_store(&error, &call.resource, ""))
 }
 
 /// Answers a list.
@@ -71,33 +87,33 @@ fn snapshot(call: &Call<'_>, from: Option<&Continue>) -> Result<Snapshot, Failur
     let resource = &call.resource.key;
     let refused = |error| Failure::from_store(&error, &call.resource, "");
     if let Some(from) = from {
-        let past = call.store().list_at(resource, namespace, from.revision);
+        // An inconsistent list goes on with what there is now.
+        let Some(at) = from.revision else {
+            return Ok(call.store().list(resource, namespace));
+        };
+        let past = call.store().list_at(resource, namespace, at);
         return past.map_err(|error| match error {
-            crate::store::Error::Expired { .. } => Failure::expired(
-                "The provided continue parameter is too old to display a consistent list result. \
-                 You can start a new list without the continue parameter.",
-            ),
+            crate::store::Error::Expired { .. } => from.too_old(),
             other => refused(other),
         });
     }
     let asked = revision(&call.options.resource_version)?;
-    match (asked, call.options.version_match.as_str()) {
-        (Some(asked), "Exact") => call
+    let exact = match call.options.version_match.as_str() {
+        "Exact" => true,
+        // Without a word about it, pages are taken from exactly this revision.
+        "" => call.options.limit.is_some(),
+        _ => false,
+    };
+    match asked {
+        Some(asked) if exact => call
             .store()
             .list_at(resource, namespace, asked)
             .map_err(refused),
-        (Some(asked), _) => {
-            let snapshot = call.store().list(resource, namespace);
-            let current = snapshot.revision;
-            if asked > current {
-                return Err(refused(crate::store::Error::Future {
-                    requested: asked,
-                    current,
-                }));
-            }
-            Ok(snapshot)
+        Some(asked) => {
+            not_older(call, asked)?;
+            Ok(call.store().list(resource, namespace))
         }
-        (None, _) => Ok(call.store().list(resource, namespace)),
+        None => Ok(call.store().list(resource, namespace)),
     }
 }
 
@@ -147,14 +163,15 @@ pub(super) fn render(
 
 /// Where the next page of a list starts: the original's token.
 struct Continue {
-    revision: u64,
+    /// `None` for a list that goes on without being consistent.
+    revision: Option<u64>,
     start: String,
 }
 
 impl Continue {
     fn after(call: &Call<'_>, revision: u64, key: &Key) -> Self {
         Self {
-            revision,
+            revision: Some(revision),
             start: format!("{}\0", Self::place(call, key)),
         }
     }
@@ -173,8 +190,26 @@ impl Continue {
     }
 
     fn encode(&self) -> String {
-        let token = json!({"v": "meta.k8s.io/v1", "rv": self.revision, "start": self.start});
+        let revision = self.revision.map_or(Value::from(-1), Value::from);
+        let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": self.start});
         URL_SAFE_NO_PAD.encode(token.to_string())
+    }
+
+    /// The refusal of a token that is too old, with one by which the list can go on all the same.
+    fn too_old(&self) -> Failure {
+        let message = "The provided continue parameter is too old to display a consistent list \
+            result. You can start a new list without the continue parameter, or use the continue \
+            token in this response to retrieve the remainder of the results. Continuing with the \
+            provided token results in an inconsistent list - objects that were created, modified, \
+            or deleted between the time the first chunk was returned and now may show up in the \
+            list.";
+        let rest = Self {
+            revision: None,
+            start: self.start.clone(),
+        };
+        let mut status = Failure::expired(message).body();
+        status["metadata"]["continue"] = rest.encode().into();
+        Failure::verbatim(StatusCode::GONE, message, status)
     }
 
     fn decode(token: &str) -> Result<Option<Self>, Failure> {
@@ -185,12 +220,16 @@ impl Continue {
             let text = URL_SAFE_NO_PAD.decode(token).ok()?;
             let token: Value = serde_json::from_slice(&text).ok()?;
             let start = token["start"].as_str()?.to_owned();
-            Some(Self {
-                revision: token["rv"].as_u64()?,
-                start,
-            })
+            let revision = match token["rv"].as_i64()? {
+                -1 => None,
+                revision => Some(u64::try_from(revision).ok()?),
+            };
+            Some(Self { revision, start })
         };
         let bad = || Failure::bad_request("continue key is not valid: the token cannot be read");
         parsed().map(Some).ok_or_else(bad)
     }
 }
+
+#[cfg(test)]
+mod tests;

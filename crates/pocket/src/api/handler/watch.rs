@@ -56,6 +56,9 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
     let mut ready = VecDeque::new();
     let mut objects = Vec::new();
     let start = if initial {
+        if let Some(asked) = asked {
+            read::not_older(call, asked)?;
+        }
         let snapshot = call.store().list(&call.resource.key, namespace);
         objects = snapshot.items;
         if call.options.bookmarks {
