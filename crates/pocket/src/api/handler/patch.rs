@@ -143,7 +143,8 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     present::one(call, StatusCode::OK, &stored)
 }
 
-/// What nobody declared cannot be merged, nor can lists whose elements cannot be told apart. Of built-in kinds a client may know more than we do.
+/// What nobody declared cannot be merged, nor can lists whose elements cannot be told apart. Of
+/// built-in kinds a client may know more than we do.
 fn check_fields(call: &Call<'_>, applied: &mut Value, doubles: &Doubles) -> Result<(), Failure> {
     let unknown = write::prune(call, applied)?;
     let mut problems = Vec::new();
