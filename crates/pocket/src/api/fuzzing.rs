@@ -104,6 +104,10 @@ pub(crate) fn apply(bytes: &[u8]) {
         object::metadata_mut(applied).remove("managedFields");
     }
     for kind in [&*POD, &*WIDGET] {
+        let problems = [&one, &two].map(|applied| fields::problems(kind, applied));
+        if !problems.iter().all(Vec::is_empty) {
+            continue;
+        }
         let apply = |live: &Value, applied: &Value, manager| {
             fields::apply(kind, live, applied, &writer(manager), true)
                 .expect("what is forced does not conflict")

@@ -203,6 +203,26 @@ async fn an_apply_merges_lists_by_the_keys_of_the_schema_and_their_defaults() {
         conflict.message(),
         "Apply failed with 1 conflict: conflict with \"one\": .spec.list[kind=\"TCP\",port=1].v"
     );
+    for (list, problem) in [
+        (
+            "[{port: 1}, {port: 1, kind: TCP}]",
+            "duplicate entries for key [kind=\"TCP\",port=1]",
+        ),
+        (
+            "[{v: a}]",
+            "element 0: associative list with keys has an element that omits key field \"port\" \
+             (and doesn't have default value)",
+        ),
+    ] {
+        let refused = apply("two", &format!("spec: {{list: {list}}}")).await;
+        assert_eq!(
+            refused.message(),
+            format!(
+                "failed to create typed patch object (default/w; example.org/v1, Kind=Widget): \
+                 .spec.list: {problem}"
+            )
+        );
+    }
     let less = apply("one", "spec: {list: [{port: 1, v: a}]}").await;
     let list = json!([{"port": 1, "kind": "TCP", "v": "a"}, {"port": 2, "kind": "TCP"}]);
     assert_eq!(less.body["spec"]["list"], list);

@@ -129,7 +129,7 @@ impl Set {
 }
 
 /// An element as messages show it: `.name`, `[key="value"]`, `[="value"]`.
-fn dotted(element: &str) -> String {
+pub(super) fn dotted(element: &str) -> String {
     if let Some(name) = element.strip_prefix("f:") {
         return format!(".{name}");
     }

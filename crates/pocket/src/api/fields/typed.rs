@@ -40,7 +40,7 @@ fn elements<'a>(shape: &Shape<'_>, list: &'a [Value]) -> Option<Vec<(String, &'a
 }
 
 /// The key members of an element, those with a default even where they are left out.
-fn key_of(shape: &Shape<'_>, keys: &[String], item: &Value) -> Option<Value> {
+pub(super) fn key_of(shape: &Shape<'_>, keys: &[String], item: &Value) -> Option<Value> {
     let item = item.as_object()?;
     let mut found = Map::new();
     for key in keys {

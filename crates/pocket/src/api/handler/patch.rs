@@ -161,11 +161,18 @@ fn check_kind(call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
     )))
 }
 
-/// What nobody declared cannot be merged. Of built-in kinds a client may know more than we do.
+/// What nobody declared cannot be merged, nor can lists whose elements cannot be told apart. Of
+/// built-in kinds a client may know more than we do.
 fn check_fields(call: &Call<'_>, applied: &mut Value, doubles: &Doubles) -> Result<(), Failure> {
     let unknown = write::prune(call, applied)?;
-    if call.resource.custom().is_some() && !unknown.is_empty() {
-        return Err(undeclared(call, &unknown));
+    let mut problems = Vec::new();
+    if call.resource.custom().is_some() {
+        let undeclared = |path: &String| format!(".{path}: field not declared in schema");
+        problems.extend(unknown.iter().map(undeclared));
+    }
+    problems.extend(fields::problems(&call.resource, applied));
+    if !problems.is_empty() {
+        return Err(not_typed(call, &problems));
     }
     let cannot = |problems: &str| Failure::bad_request(problems.to_owned());
     Odd::new(doubles, Vec::new()).judge(call, |problems| {
@@ -182,14 +189,10 @@ fn check_fields(call: &Call<'_>, applied: &mut Value, doubles: &Doubles) -> Resu
     })
 }
 
-fn undeclared(call: &Call<'_>, unknown: &[String]) -> Failure {
-    let problem = |path: &String| format!(".{path}: field not declared in schema");
-    let problems = match unknown {
-        [only] => problem(only),
-        many => {
-            let lines: Vec<String> = many.iter().map(problem).collect();
-            format!("errors:\n  {}", lines.join("\n  "))
-        }
+fn not_typed(call: &Call<'_>, problems: &[String]) -> Failure {
+    let problems = match problems {
+        [only] => only.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
     };
     let message = format!(
         "failed to create typed patch object ({}/{}; {}, Kind={}): {problems}",
