@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `store` | objects, revisions, compare-and-set, watches; one SQLite file | nothing |
 //! | `api` | REST: discovery, validation, patches, field ownership, roles, tokens | `store` |
+//! | `spdy` | SPDY/3.1 as `kubectl` speaks it: a codec without a socket, and its driver | nothing |
 //! | `openapi`, `table` | what `api` answers about its kinds and prints of its objects | nothing |
 //! | [`controllers`] | garbage collection, namespaces, accounts, EndpointSlices, volumes, Events | the API |
 //! | [`node`] | Pods as processes, with their logs and probes | the API |
@@ -23,6 +24,13 @@
 //! their CRD), asks `api::auth` whether the user may, and runs the verb on raw JSON. Objects are
 //! stored without `apiVersion` and `kind`; those are put back in front of the bytes, so reads,
 //! lists and watches parse nothing.
+//!
+//! The node is a client of the API like any other, with one exception: for logs, `exec` and `attach` the API asks it
+//! through [`node::PodLogs`] and [`node::PodSessions`], as a real API server asks a kubelet. Programs that are run in a
+//! container are children of its shim. `exec` and `attach` speak `v5.channel.k8s.io` and `v4.channel.k8s.io` over
+//! WebSockets and `v4.channel.k8s.io` over SPDY; `port-forward` speaks `SPDY/3.1+portforward.k8s.io` and
+//! `v4.channel.k8s.io` over WebSockets and `portforward.k8s.io` over SPDY. The older and the Base64 protocols are
+//! refused.
 //!
 //! `tests/golden.rs` replays a recording of a real API server; what differs stands in one table
 //! there, with the reason.
