@@ -3,6 +3,7 @@
 mod access;
 mod controllers;
 mod objects;
+mod reach;
 
 use std::time::Duration;
 
