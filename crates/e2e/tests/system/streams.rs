@@ -195,7 +195,9 @@ impl Session<'_> {
     async fn copy(&self) -> Result<()> {
         let near = self.world.path().join(format!("near-{}", self.transport));
         fs::create_dir_all(near.join("below"))?;
-        let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at * 31 % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..3_000_000_u32)
+            .map(|at| u8::try_from(at * 31 % 251).unwrap_or_default())
+            .collect();
         fs::write(near.join("below/large"), &bytes)?;
         fs::write(near.join("small"), "words\n")?;
         // On pocket a container's paths lie below the Pod's folder.
