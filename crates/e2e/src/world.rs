@@ -197,6 +197,14 @@ impl World {
     /// # Errors
     /// When the component is missing.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<Outcome> {
+        Outcome::of(self.kubectl_command(arguments)?).await
+    }
+
+    /// A `kubectl` with these arguments that has not been started, for a case that talks with it.
+    ///
+    /// # Errors
+    /// When the component is missing.
+    pub fn kubectl_command(&self, arguments: &[&str]) -> Result<Command> {
         let found = self.components.newest(ComponentName::Kubectl)?;
         let mut command = self.prepared(&found.bin.join("kubectl"));
         command
@@ -204,7 +212,7 @@ impl World {
             .env("KUBECONFIG", self.kubeconfig())
             .arg(format!("--namespace={}", self.namespace))
             .args(arguments);
-        Outcome::of(command).await
+        Ok(command)
     }
 
     /// Runs one of them.

@@ -76,6 +76,8 @@ struct Inner {
     registry: RwLock<Arc<Registry>>,
     /// Held while a Service address is chosen and stored.
     allocation: tokio::sync::Mutex<()>,
+    /// Held while an eviction is judged and carried out.
+    evictions: tokio::sync::Mutex<()>,
     /// Ends watches and other long answers.
     shutdown: CancellationToken,
     tokens: auth::Tokens,
@@ -96,6 +98,7 @@ impl ApiServer {
                 config,
                 registry: RwLock::default(),
                 allocation: tokio::sync::Mutex::new(()),
+                evictions: tokio::sync::Mutex::new(()),
                 shutdown,
                 logs: RwLock::new(None),
                 sessions: RwLock::new(None),

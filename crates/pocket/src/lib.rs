@@ -9,6 +9,7 @@
 //! | `store` | objects, revisions, compare-and-set, watches; one SQLite file | nothing |
 //! | `api` | REST: discovery, validation, patches, field ownership, roles, tokens | `store` |
 //! | `api::admission` | asking the webhooks of mutating and validating configurations | `store`, the webhooks |
+//! | `spdy` | SPDY/3.1 as `kubectl` speaks it: a codec without a socket, and its driver | nothing |
 //! | `openapi`, `table` | what `api` answers about its kinds and prints of its objects | nothing |
 //! | `schema` | what a CRD's schema means: pruning, defaults, validation, rules, merging | nothing |
 //! | [`controllers`] | garbage collection, namespaces, accounts, aggregated roles, EndpointSlices, volumes, Events | the API |
@@ -39,6 +40,13 @@
 //! under load and looks for every answered write; `tests/property.rs` and `src/store/tests/property.rs` drive random
 //! operations against a model; `HOWDAH_CRASH_ROUNDS` and `HOWDAH_PROPERTY_SECONDS` make them longer, `HOWDAH_PROPERTY_SEED`
 //! repeats one.
+//!
+//! The node is a client of the API like any other, with one exception: for logs, `exec` and `attach` the API asks it
+//! through [`node::PodLogs`] and [`node::PodSessions`], as a real API server asks a kubelet. Programs that are run in a
+//! container are children of its shim. `exec` and `attach` speak `v5.channel.k8s.io` and `v4.channel.k8s.io` over
+//! WebSockets and `v4.channel.k8s.io` over SPDY; `port-forward` speaks `SPDY/3.1+portforward.k8s.io` and
+//! `v4.channel.k8s.io` over WebSockets and `portforward.k8s.io` over SPDY. The older and the Base64 protocols are
+//! refused.
 //!
 //! `tests/golden.rs` replays a recording of a real API server, version 1.36. These are all the
 //! steps in which the answers differ:

@@ -1,5 +1,7 @@
 //! The node with real processes, as its users see it.
 
+#[path = "node/lifecycle.rs"]
+mod lifecycle;
 #[path = "node/pods.rs"]
 mod pods;
 #[path = "node/shim.rs"]

@@ -7,5 +7,6 @@ mod objects;
 mod references;
 mod refusals;
 mod restarts;
+mod streams;
 mod verbs;
 mod versions;

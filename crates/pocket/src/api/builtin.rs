@@ -268,6 +268,7 @@ pub(crate) const ALL: &[Builtin] = &[
         categories: &["all"],
         subs: &[
             sub("attach", "PodAttachOptions", &["create", "get"]),
+            sub("binding", "Binding", &["create"]),
             Sub {
                 of: Some(("policy", "v1")),
                 ..sub("eviction", "Eviction", &["create"])

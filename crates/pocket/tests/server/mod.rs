@@ -6,6 +6,7 @@ mod controllers;
 mod definitions;
 mod fields;
 mod objects;
+mod reach;
 mod rights;
 mod webhook;
 

@@ -16,12 +16,6 @@ use crate::node::shim::spec::Spec;
 impl Actor {
     pub(super) fn start(&mut self, index: usize, number: u32) -> Result<(), Problem> {
         let container = self.container(index);
-        if self.machine.slots[index].is_init && container.restart_policy.is_some() {
-            return Err(Problem::config(format!(
-                "init container {:?} asks for a restartPolicy of its own, which does not exist on this platform",
-                container.name
-            )));
-        }
         let image = container.image.clone().unwrap_or_default();
         let component = self.context.component(&image)?;
         let prepared = self.preparation.done.as_ref();
@@ -117,8 +111,8 @@ impl Actor {
             .init_containers
             .iter()
             .flatten()
-            .filter(|_| slot.is_init);
-        let main = spec.containers.iter().filter(|_| !slot.is_init);
+            .filter(|_| slot.is_init());
+        let main = spec.containers.iter().filter(|_| !slot.is_init());
         let mut all = init.chain(main);
         all.find(|container| container.name == slot.name)
             .cloned()
