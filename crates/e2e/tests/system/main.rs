@@ -1,6 +1,7 @@
 //! The system suite. Each test has a world of its own; nextest runs two of them at once.
 
 mod kills;
+mod kubectl;
 mod lifecycle;
 mod machine;
 mod objects;

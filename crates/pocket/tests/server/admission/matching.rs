@@ -196,19 +196,9 @@ async fn no_webhook_can_keep_its_own_configuration_from_being_mended() {
     pocket.stop().await;
 }
 
-#[tokio::test]
-async fn configurations_are_completed_and_checked() {
-    let pocket = Pocket::start().await;
-    let client = pocket.https().await;
-    let path = format!("{REGISTRATION}/mutatingwebhookconfigurations");
-    let service = json!({"service": {"name": "s", "namespace": "n"}});
-    let good = json!({"name": "a.b.c", "sideEffects": "None", "admissionReviewVersions": ["v1"],
-        "clientConfig": service, "rules": [rule("CREATE", "", "v1", "pods")]});
-    let body = |webhooks: Value| json!({"metadata": {"name": "c"}, "webhooks": webhooks});
-    let said = send(&client, "POST", &path, &body(json!([good]))).await;
-    assert_eq!(said.status, 201, "{}", said.body);
-    assert_eq!(said.body["metadata"]["generation"], 1);
-    let mut expected = good.clone();
+/// A mutating webhook with everything that it may leave out.
+fn completed(webhook: &Value) -> Value {
+    let mut expected = webhook.clone();
     for (field, value) in [
         ("failurePolicy", json!("Fail")),
         ("matchPolicy", json!("Equivalent")),
@@ -221,7 +211,22 @@ async fn configurations_are_completed_and_checked() {
     }
     expected["clientConfig"]["service"]["port"] = 443.into();
     expected["rules"][0]["scope"] = "*".into();
-    assert_eq!(said.body["webhooks"], json!([expected]));
+    expected
+}
+
+#[tokio::test]
+async fn configurations_are_completed_and_checked() {
+    let pocket = Pocket::start().await;
+    let client = pocket.https().await;
+    let path = format!("{REGISTRATION}/mutatingwebhookconfigurations");
+    let service = json!({"service": {"name": "s", "namespace": "n"}});
+    let good = json!({"name": "a.b.c", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "clientConfig": service, "rules": [rule("CREATE", "", "v1", "pods")]});
+    let body = |webhooks: Value| json!({"metadata": {"name": "c"}, "webhooks": webhooks});
+    let said = send(&client, "POST", &path, &body(json!([good]))).await;
+    assert_eq!(said.status, 201, "{}", said.body);
+    assert_eq!(said.body["metadata"]["generation"], 1);
+    assert_eq!(said.body["webhooks"], json!([completed(&good)]));
     send(&client, "DELETE", &format!("{path}/c"), &Value::Null).await;
     for (change, field) in [
         (json!({"name": "short"}), "webhooks[0].name"),

@@ -7,15 +7,25 @@ use super::{create_map, register, send, unregister};
 use crate::server::Pocket;
 use crate::server::webhook::{Webhook, allow};
 
+/// The Service `hook` as a target.
+fn at(bundle: &str, port: u16) -> Value {
+    json!({"clientConfig": {"caBundle": bundle,
+        "service": {"name": "hook", "namespace": "default", "path": "/p", "port": port}}})
+}
+
+/// One endpoint of the Service `hook`.
+fn slice(name: &str, port: u16, ready: bool) -> Value {
+    json!({"metadata": {"name": name, "labels": {"kubernetes.io/service-name": "hook"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready}}],
+        "ports": [{"name": "web", "port": port}]})
+}
+
 #[tokio::test]
 async fn a_service_is_reached_through_its_endpoints_and_verified_by_its_name() {
     let pocket = Pocket::start().await;
     let client = pocket.https().await;
     let good = Webhook::named(&["hook.default.svc"], |_, _| allow()).await;
-    let at = |bundle: &str, port: u16| {
-        json!({"clientConfig": {"caBundle": bundle,
-        "service": {"name": "hook", "namespace": "default", "path": "/p", "port": port}}})
-    };
     let refused = async |bundle: &str, port: u16| {
         register(
             &client,
@@ -55,12 +65,6 @@ async fn a_service_is_reached_through_its_endpoints_and_verified_by_its_name() {
         "{said}"
     );
     let slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
-    let slice = |name: &str, port: u16, ready: bool| {
-        json!({"metadata": {"name": name,
-        "labels": {"kubernetes.io/service-name": "hook"}}, "addressType": "IPv4",
-        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready}}],
-        "ports": [{"name": "web", "port": port}]})
-    };
     send(&client, "POST", slices, &slice("not-ready", 1, false)).await;
     send(&client, "POST", slices, &slice("ready", good.port, true)).await;
     register(
