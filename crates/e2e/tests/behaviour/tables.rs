@@ -10,6 +10,68 @@ const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/js
 const PARTIAL: &str = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
 const PARTIAL_LIST: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
+/// What the tables of kinds show.
+const COLUMNS: &[(&str, &[&str])] = &[
+    (
+        "/api/v1/namespaces/{ns}/services",
+        &[
+            "Name",
+            "Type",
+            "Cluster-IP",
+            "External-IP",
+            "Port(s)",
+            "Age",
+            "Selector",
+        ],
+    ),
+    (
+        "/api/v1/namespaces/{ns}/secrets",
+        &["Name", "Type", "Data", "Age"],
+    ),
+    ("/api/v1/namespaces/{ns}/serviceaccounts", &["Name", "Age"]),
+    (
+        "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases",
+        &["Name", "Holder", "Age"],
+    ),
+    ("/api/v1/namespaces", &["Name", "Status", "Age"]),
+    (
+        "/api/v1/namespaces/{ns}/pods",
+        &[
+            "Name",
+            "Ready",
+            "Status",
+            "Restarts",
+            "Age",
+            "IP",
+            "Node",
+            "Nominated Node",
+            "Readiness Gates",
+        ],
+    ),
+    (
+        "/api/v1/namespaces/{ns}/persistentvolumeclaims",
+        &[
+            "Name",
+            "Status",
+            "Volume",
+            "Capacity",
+            "Access Modes",
+            "StorageClass",
+            "VolumeAttributesClass",
+            "Age",
+            "VolumeMode",
+        ],
+    ),
+    (
+        "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices",
+        &["Name", "AddressType", "Ports", "Endpoints", "Age"],
+    ),
+    (
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        &["Name", "Created At"],
+    ),
+];
+
 #[tokio::test]
 async fn objects_are_shown_as_tables_and_without_content() -> Result<()> {
     on_any_cluster(async |world| {
@@ -54,68 +116,13 @@ async fn tables(rest: &Rest) -> Result<()> {
         .await?
         .is(200)?;
     none.has(&json!({"rows": [{"object": null}]}))?;
-    for (kind, expected) in [
-        (
-            "/api/v1/namespaces/{ns}/services",
-            &[
-                "Name",
-                "Type",
-                "Cluster-IP",
-                "External-IP",
-                "Port(s)",
-                "Age",
-                "Selector",
-            ][..],
-        ),
-        (
-            "/api/v1/namespaces/{ns}/secrets",
-            &["Name", "Type", "Data", "Age"],
-        ),
-        ("/api/v1/namespaces/{ns}/serviceaccounts", &["Name", "Age"]),
-        (
-            "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases",
-            &["Name", "Holder", "Age"],
-        ),
-        ("/api/v1/namespaces", &["Name", "Status", "Age"]),
-        (
-            "/api/v1/namespaces/{ns}/pods",
-            &[
-                "Name",
-                "Ready",
-                "Status",
-                "Restarts",
-                "Age",
-                "IP",
-                "Node",
-                "Nominated Node",
-                "Readiness Gates",
-            ],
-        ),
-        (
-            "/api/v1/namespaces/{ns}/persistentvolumeclaims",
-            &[
-                "Name",
-                "Status",
-                "Volume",
-                "Capacity",
-                "Access Modes",
-                "StorageClass",
-                "VolumeAttributesClass",
-                "Age",
-                "VolumeMode",
-            ],
-        ),
-        (
-            "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices",
-            &["Name", "AddressType", "Ports", "Endpoints", "Age"],
-        ),
-        (
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-            &["Name", "Created At"],
-        ),
-    ] {
+    for (kind, expected) in COLUMNS {
         let table = rest.get_as(kind, TABLE).await?.is(200)?;
-        ensure!(columns(&table) == expected, "{kind}: {:?}", columns(&table));
+        ensure!(
+            columns(&table) == *expected,
+            "{kind}: {:?}",
+            columns(&table)
+        );
     }
     Ok(())
 }

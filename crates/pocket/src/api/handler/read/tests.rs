@@ -80,8 +80,10 @@ impl World {
             let Some(frame) = body.frame().await else {
                 break;
             };
+            // Events that are there at once come together, a line each.
             let data = frame.unwrap().into_data().unwrap();
-            events.push(serde_json::from_slice(&data).unwrap());
+            let lines = data.split_inclusive(|byte| *byte == b'\n');
+            events.extend(lines.map(|line| serde_json::from_slice::<Value>(line).unwrap()));
         }
         events
     }
