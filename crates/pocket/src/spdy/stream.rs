@@ -120,9 +120,11 @@ impl StreamWriter {
     pub(crate) async fn write(&mut self, mut data: Bytes) -> io::Result<()> {
         let gone = self.link.shared.gone.clone();
         while !data.is_empty() {
+            // A peer that is gone comes first: there may be room for what it will never read.
             let room = tokio::select! {
-                room = self.room(data.len().min(LONGEST_DATA)) => room,
+                biased;
                 () = gone.cancelled() => return Err(io::ErrorKind::BrokenPipe.into()),
+                room = self.room(data.len().min(LONGEST_DATA)) => room,
             };
             let (id, fin, data) = (self.link.id, false, data.split_to(room));
             self.send(Frame::Data { id, fin, data }).await?;
