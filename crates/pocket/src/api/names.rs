@@ -18,6 +18,12 @@ pub(crate) enum Rule {
     PathSegment,
 }
 
+const LONGEST_LABEL: usize = 63;
+const LONG_LABEL: &str = "must be no more than 63 bytes";
+const BAD_LABEL: &str = "a valid label must be an empty string or consist of alphanumeric \
+    characters, '-', '_' or '.', and must start and end with an alphanumeric character \
+    (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
+    '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 /// Keys and values of all annotations together, in bytes.
 const MOST_ANNOTATED: usize = 256 << 10;
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
@@ -84,16 +90,11 @@ pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
         .flatten()
     {
         let text = value.as_str().unwrap_or_default();
-        if text.len() > 63 {
-            let detail = "must be no more than 63 bytes";
-            causes.push(Cause::invalid("metadata.labels", value, detail));
+        if text.len() > LONGEST_LABEL {
+            causes.push(Cause::invalid("metadata.labels", value, LONG_LABEL));
         }
         if !is_label_value(text) {
-            let detail = "a valid label must be an empty string or consist of alphanumeric \
-                characters, '-', '_' or '.', and must start and end with an alphanumeric character \
-                (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-                '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-            causes.push(Cause::invalid("metadata.labels", value, detail));
+            causes.push(Cause::invalid("metadata.labels", value, BAD_LABEL));
         }
         if !is_qualified(key) {
             causes.push(bad_key("metadata.labels", key));
@@ -117,6 +118,20 @@ pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
             field: "metadata.annotations".into(),
         });
     }
+}
+
+/// What is wrong with the key of a label.
+pub(crate) fn key_problem(key: &str) -> Option<String> {
+    (!is_qualified(key)).then(|| bad_key("", key).message)
+}
+
+/// What is wrong with the value of a label.
+pub(crate) fn label_problem(text: &str) -> Option<String> {
+    let problem = |detail| Cause::invalid("", &Value::from(text), detail).message;
+    if text.len() > LONGEST_LABEL {
+        return Some(problem(LONG_LABEL));
+    }
+    (!is_label_value(text)).then(|| problem(BAD_LABEL))
 }
 
 /// What is wrong with finalizers: besides those of Kubernetes itself they name their owner.
