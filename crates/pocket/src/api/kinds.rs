@@ -3,11 +3,13 @@
 //! `default` is what decoding fills in, and the writer owns it. `admit` and `prepare` are what
 //! the server decides itself; nobody owns that.
 
+mod more;
 mod pod;
 mod quantity;
 mod service;
 mod small;
 mod webhooks;
+mod words;
 
 use serde_json::{Value, json};
 
@@ -68,10 +70,24 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
     match resource.kind_key() {
         "Pod" => pod::validate(value, old, &mut causes),
         "Service" => service::validate(value, old, &mut causes),
-        "ConfigMap" | "Secret" => small::validate_data(value, old, &mut causes),
-        "PersistentVolumeClaim" => small::validate_claim(value, old, &mut causes),
+        "ConfigMap" => small::validate_data(value, old, &mut causes),
+        "Secret" => {
+            small::validate_data(value, old, &mut causes);
+            more::secret(value, &mut causes);
+        }
+        "PersistentVolumeClaim" => {
+            small::validate_claim(value, old, &mut causes);
+            more::claim(value, old, &mut causes);
+        }
+        "Role" | "ClusterRole" => more::role(value, resource.namespaced, &mut causes),
+        "Lease" => more::lease(value, &mut causes),
+        "PodDisruptionBudget" => more::budget(value, &mut causes),
+        "Event" => more::event(value, &mut causes),
         "CustomResourceDefinition" => causes.extend(crd::validate(value, old)),
-        "RoleBinding" | "ClusterRoleBinding" => small::validate_binding(value, old, &mut causes),
+        "RoleBinding" | "ClusterRoleBinding" => {
+            more::binding(value, resource.namespaced, &mut causes);
+            small::validate_binding(value, old, &mut causes);
+        }
         "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
             webhooks::validate(value, &mut causes);
         }
@@ -83,8 +99,7 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
 /// Which rule the names of a kind follow.
 pub(crate) fn name_rule(resource: &Resource) -> names::Rule {
     match resource.kind_key() {
-        "Namespace" => names::Rule::Label,
-        "Service" => names::Rule::Label1035,
+        "Namespace" | "Service" => names::Rule::Label,
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => names::Rule::PathSegment,
         _ => names::Rule::Subdomain,
     }

@@ -12,8 +12,6 @@ pub(crate) enum Rule {
     Subdomain,
     /// One label, 63 characters.
     Label,
-    /// One label that starts with a letter.
-    Label1035,
     /// Anything that can stand in a path.
     PathSegment,
 }
@@ -33,9 +31,6 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric \
     characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  \
     or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or \
-    '-', start with an alphabetic character, and end with an alphanumeric character (e.g. \
-    'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
 /// What is wrong with a name.
 pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
@@ -43,11 +38,6 @@ pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
     let (limit, wording, fits) = match rule {
         Rule::Subdomain => (253, SUBDOMAIN, name.split('.').all(is_label)),
         Rule::Label => (63, LABEL, is_label(name)),
-        Rule::Label1035 => (
-            63,
-            LABEL_1035,
-            is_label(name) && !name.starts_with(|c: char| c.is_ascii_digit()),
-        ),
         Rule::PathSegment => {
             let bad = ["/", "%"].iter().find(|part| name.contains(**part));
             return match (name, bad) {

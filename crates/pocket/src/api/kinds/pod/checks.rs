@@ -3,17 +3,13 @@
 //! The checks that people's manifests run into; what only the kubelet would refuse is left to the node. Order and
 //! words are those of a real server.
 
-use std::ops::RangeInclusive;
-
 use serde_json::{Value, json};
 
 use super::super::quantity;
-use crate::api::names::{self, Rule};
+use super::super::words::{PORTS, between, duplicate, label, one_of, port_name};
 use crate::api::object;
 use crate::api::status::Cause;
 
-const PORTS: RangeInclusive<i64> = 1..=65_535;
-const LONGEST_PORT_NAME: usize = 15;
 const RESTART_POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 const DNS_POLICIES: [&str; 4] = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
@@ -105,24 +101,11 @@ fn container(pod: &Value, one: &Value, field: &str, causes: &mut Vec<Cause>) {
 }
 
 fn container_port(port: &Value, field: &str, causes: &mut Vec<Cause>) {
-    let name = object::text(port, &["name"]);
-    if name.len() > LONGEST_PORT_NAME {
-        let detail = "must be no more than 15 characters";
-        causes.push(Cause::invalid(
-            format!("{field}.name"),
-            &json!(name),
-            detail,
-        ));
-    }
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    if !name.chars().all(allowed) {
-        let detail = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
-        causes.push(Cause::invalid(
-            format!("{field}.name"),
-            &json!(name),
-            detail,
-        ));
-    }
+    port_name(
+        object::text(port, &["name"]),
+        &format!("{field}.name"),
+        causes,
+    );
     match port["containerPort"].as_i64() {
         Some(number) => between(number, PORTS, &format!("{field}.containerPort"), causes),
         None => causes.push(Cause::required(format!("{field}.containerPort"), "")),
@@ -236,42 +219,4 @@ fn frozen(spec: &Value, unplaced: bool) -> Value {
         members.remove("nodeName");
     }
     spec
-}
-
-fn label(holder: &Value, field: &str, causes: &mut Vec<Cause>) {
-    let name = object::text(holder, &["name"]);
-    if name.is_empty() {
-        causes.push(Cause::required(field, ""));
-        return;
-    }
-    for cause in names::check(Rule::Label, name) {
-        causes.push(Cause {
-            field: field.to_owned(),
-            ..cause
-        });
-    }
-}
-
-fn one_of(holder: &Value, name: &str, field: &str, allowed: &[&str], causes: &mut Vec<Cause>) {
-    let value = &holder[name];
-    if value.as_str().is_some_and(|text| !allowed.contains(&text)) {
-        let allowed: Vec<String> = allowed.iter().map(|word| format!("{word:?}")).collect();
-        causes.push(Cause::unsupported(field, value, &allowed));
-    }
-}
-
-fn between(number: i64, range: RangeInclusive<i64>, field: &str, causes: &mut Vec<Cause>) {
-    if !range.contains(&number) {
-        let (low, high) = range.into_inner();
-        let detail = format!("must be between {low} and {high}, inclusive");
-        causes.push(Cause::invalid(field, &json!(number), &detail));
-    }
-}
-
-fn duplicate(field: String, value: &Value) -> Cause {
-    Cause {
-        reason: "FieldValueDuplicate",
-        message: format!("Duplicate value: {value}"),
-        field,
-    }
 }
