@@ -53,6 +53,16 @@ pub(super) fn spend(amount: usize) -> Result<(), ExecutionError> {
     Ok(())
 }
 
+/// Pays for looking at all of a value this many times, and fails if that was too much.
+pub(super) fn spend_times(value: &dyn Val, times: usize) -> Result<(), ExecutionError> {
+    let before = PURSE.get();
+    pay_for(value);
+    let once = before.saturating_sub(PURSE.get());
+    let more = i64::try_from(times).unwrap_or(i64::MAX).saturating_sub(1);
+    pay(once.saturating_mul(more.max(0)));
+    spend(0)
+}
+
 fn only<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     args.into_iter()
         .next()

@@ -1,5 +1,6 @@
 //! The functions that Kubernetes adds to the language.
 
+mod arrange;
 mod lists;
 mod regex;
 mod strings;
@@ -16,12 +17,16 @@ pub(super) fn stand_in(name: &str) -> Option<&'static str> {
         "matches" => Some(regex::MATCHES),
         "replace" => Some(strings::REPLACE),
         "join" => Some(strings::JOIN),
+        "distinct" => Some(arrange::DISTINCT),
+        "sort" => Some(arrange::SORT),
+        "range" => Some(arrange::RANGE),
+        "@sortByAssociatedKeys" => Some(arrange::SORT_BY),
         _ => None,
     }
 }
 
 /// Functions with a dot in their name start with one of these.
-pub(super) const NAMESPACES: [&str; 6] = ["base64", "lists", "math", "optional", "sets", "strings"];
+pub(super) const NAMESPACES: [&str; 4] = ["lists", "optional", "sets", "strings"];
 
 pub(super) fn is_namespace(name: &str) -> bool {
     NAMESPACES.contains(&name)
@@ -35,12 +40,11 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     let mut env = Env::stdlib();
     env.add_extension(extensions::strings)?;
     env.add_extension(extensions::lists)?;
-    env.add_extension(extensions::math)?;
-    env.add_extension(extensions::encoders)?;
     env.add_overload(budget::CHARGE, "charge", vec![DYN_TYPE], budget::charge)?;
     env.add_overload(budget::WEIGH, "weigh", vec![DYN_TYPE], budget::weigh)?;
     env.add_overload("isIP", "isIP(string)", vec![STRING_TYPE], is_ip)?;
     env.add_overload("isCIDR", "isCIDR(string)", vec![STRING_TYPE], is_cidr)?;
+    arrange::declare(&mut env)?;
     lists::declare(&mut env)?;
     regex::declare(&mut env)?;
     strings::declare(&mut env)?;
