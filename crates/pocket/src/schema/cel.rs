@@ -5,10 +5,12 @@
 
 mod budget;
 mod check;
+mod cidr;
 mod compile;
 mod field_path;
 mod functions;
 mod guard;
+mod ip;
 mod names;
 mod quantity;
 mod run;

@@ -20,6 +20,11 @@ use types::{DYN, Type, literal_kind};
 use crate::schema::node::{JsonType, Node};
 pub(super) use types::Kind;
 
+/// Whether a function that is no method has this name.
+pub(super) fn is_function(name: &str) -> bool {
+    signatures::is_global(name) || library::is_global(name)
+}
+
 /// What a rule is about.
 pub(super) struct Context<'a> {
     pub(super) node: &'a Node,

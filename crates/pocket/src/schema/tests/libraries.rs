@@ -1,6 +1,7 @@
 //! The libraries of the expression language: what they compute, and what is refused before it runs.
 
 mod lists;
+mod network;
 
 use serde_json::{Value, json};
 

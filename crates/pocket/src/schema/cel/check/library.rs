@@ -37,8 +37,6 @@ const GLOBALS: &[&str] = &[
     "uint",
     "isURL",
     "url",
-    "isIP",
-    "isCIDR",
     "optional.none",
     "optional.of",
     "optional.ofNonZeroValue",
@@ -130,8 +128,6 @@ pub(super) fn result(name: &str) -> Kind {
         | "hasValue"
         | "isSorted"
         | "isURL"
-        | "isIP"
-        | "isCIDR"
         | "sets.contains"
         | "sets.equivalent"
         | "sets.intersects"

@@ -11,6 +11,10 @@ type Signature = (&'static str, Option<Kind>, &'static [Kind], Kind);
 const LIST: Option<Kind> = Some(Kind::List);
 const QUANTITY: Kind = Kind::Opaque("kubernetes.Quantity");
 const ON_QUANTITY: Option<Kind> = Some(QUANTITY);
+const IP: Kind = Kind::Opaque("net.IP");
+const ON_IP: Option<Kind> = Some(IP);
+const CIDR: Kind = Kind::Opaque("net.CIDR");
+const ON_CIDR: Option<Kind> = Some(CIDR);
 
 /// `Dyn` stands for anything; results that depend on the element type are in [`refined`].
 const SIGNATURES: &[Signature] = &[
@@ -37,6 +41,24 @@ const SIGNATURES: &[Signature] = &[
     ("isLessThan", ON_QUANTITY, &[QUANTITY], Kind::Bool),
     ("isGreaterThan", ON_QUANTITY, &[QUANTITY], Kind::Bool),
     ("compareTo", ON_QUANTITY, &[QUANTITY], Kind::Int),
+    ("ip", None, &[Kind::Text], IP),
+    ("isIP", None, &[Kind::Text], Kind::Bool),
+    ("ip.isCanonical", None, &[Kind::Text], Kind::Bool),
+    ("family", ON_IP, &[], Kind::Int),
+    ("isUnspecified", ON_IP, &[], Kind::Bool),
+    ("isLoopback", ON_IP, &[], Kind::Bool),
+    ("isLinkLocalMulticast", ON_IP, &[], Kind::Bool),
+    ("isLinkLocalUnicast", ON_IP, &[], Kind::Bool),
+    ("isGlobalUnicast", ON_IP, &[], Kind::Bool),
+    ("cidr", None, &[Kind::Text], CIDR),
+    ("isCIDR", None, &[Kind::Text], Kind::Bool),
+    ("containsIP", ON_CIDR, &[IP], Kind::Bool),
+    ("containsIP", ON_CIDR, &[Kind::Text], Kind::Bool),
+    ("containsCIDR", ON_CIDR, &[CIDR], Kind::Bool),
+    ("containsCIDR", ON_CIDR, &[Kind::Text], Kind::Bool),
+    ("ip", ON_CIDR, &[], IP),
+    ("masked", ON_CIDR, &[], CIDR),
+    ("prefixLength", ON_CIDR, &[], Kind::Int),
 ];
 
 /// The type of a call; `None` if nothing is declared for this name.
@@ -99,6 +121,13 @@ fn refined<'a>(
         ("distinct" | "sort" | "slice" | "reverse" | "@sortByAssociatedKeys", list) => Ok(list),
         _ => Ok(None),
     }
+}
+
+/// Whether a function that is no method has this name.
+pub(super) fn is_global(name: &str) -> bool {
+    SIGNATURES
+        .iter()
+        .any(|(known, receiver, ..)| *known == name && receiver.is_none())
 }
 
 /// Whether something of this type can be an element of a list or a key of a map.
