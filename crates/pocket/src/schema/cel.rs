@@ -8,6 +8,7 @@ mod check;
 mod cidr;
 mod compile;
 mod field_path;
+mod format;
 mod functions;
 mod guard;
 mod ip;

@@ -277,7 +277,7 @@ impl<'a> Checker<'a> {
             let args: Vec<Type<'a>> = call.args.iter().map(|arg| self.infer(arg)).collect();
             return self
                 .declared(id, &name, None, &args)
-                .unwrap_or_else(|| self.function(id, &name, library::is_global(&name)));
+                .unwrap_or_else(|| Type::Of(library::result(&name)));
         }
         let target = call.target.as_deref().map(|target| self.infer(target));
         let args: Vec<Type<'a>> = call.args.iter().map(|arg| self.infer(arg)).collect();
@@ -318,6 +318,7 @@ impl<'a> Checker<'a> {
         match call.target.as_deref().map(|target| &target.expr) {
             Some(Expr::Ident(name))
                 if functions::is_namespace(name)
+                    && is_function(&format!("{name}.{}", call.func_name))
                     && !self.scopes.iter().any(|(scoped, _)| scoped == name) =>
             {
                 Some(name)

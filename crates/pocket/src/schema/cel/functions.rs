@@ -9,7 +9,7 @@ use ::cel::common::types::{CelBool, CelInt, CelString, DYN_TYPE, Type};
 use ::cel::common::value::{CowVal, Val};
 use ::cel::{DeclarationError, Env, ExecutionError, extensions};
 
-use super::{budget, cidr, ip, quantity, url};
+use super::{budget, cidr, format, ip, quantity, url};
 
 /// Functions of the language that ours stand in for, as theirs could run or grow without bound.
 pub(super) fn stand_in(name: &str) -> Option<&'static str> {
@@ -26,7 +26,7 @@ pub(super) fn stand_in(name: &str) -> Option<&'static str> {
 }
 
 /// Functions with a dot in their name start with one of these.
-pub(super) const NAMESPACES: [&str; 5] = ["ip", "lists", "optional", "sets", "strings"];
+pub(super) const NAMESPACES: [&str; 6] = ["format", "ip", "lists", "optional", "sets", "strings"];
 
 pub(super) fn is_namespace(name: &str) -> bool {
     NAMESPACES.contains(&name)
@@ -50,6 +50,7 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     url::declare(&mut env)?;
     ip::declare(&mut env)?;
     cidr::declare(&mut env)?;
+    format::declare(&mut env)?;
     Ok(env)
 }
 

@@ -1,5 +1,6 @@
 //! The libraries of the expression language: what they compute, and what is refused before it runs.
 
+mod formats;
 mod lists;
 mod network;
 

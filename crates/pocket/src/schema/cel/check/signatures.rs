@@ -15,6 +15,7 @@ const IP: Kind = Kind::Opaque("net.IP");
 const ON_IP: Option<Kind> = Some(IP);
 const CIDR: Kind = Kind::Opaque("net.CIDR");
 const ON_CIDR: Option<Kind> = Some(CIDR);
+const FORMAT: Kind = Kind::Opaque("kubernetes.NamedFormat");
 
 /// `Dyn` stands for anything; results that depend on the element type are in [`refined`].
 const SIGNATURES: &[Signature] = &[
@@ -59,6 +60,21 @@ const SIGNATURES: &[Signature] = &[
     ("ip", ON_CIDR, &[], IP),
     ("masked", ON_CIDR, &[], CIDR),
     ("prefixLength", ON_CIDR, &[], Kind::Int),
+    ("format.named", None, &[Kind::Text], Kind::Dyn),
+    ("format.dns1123Label", None, &[], FORMAT),
+    ("format.dns1123Subdomain", None, &[], FORMAT),
+    ("format.dns1035Label", None, &[], FORMAT),
+    ("format.qualifiedName", None, &[], FORMAT),
+    ("format.dns1123LabelPrefix", None, &[], FORMAT),
+    ("format.dns1123SubdomainPrefix", None, &[], FORMAT),
+    ("format.dns1035LabelPrefix", None, &[], FORMAT),
+    ("format.labelValue", None, &[], FORMAT),
+    ("format.uri", None, &[], FORMAT),
+    ("format.uuid", None, &[], FORMAT),
+    ("format.byte", None, &[], FORMAT),
+    ("format.date", None, &[], FORMAT),
+    ("format.datetime", None, &[], FORMAT),
+    ("validate", Some(FORMAT), &[Kind::Text], Kind::Dyn),
 ];
 
 /// The type of a call; `None` if nothing is declared for this name.
