@@ -15,6 +15,7 @@ mod ip;
 mod names;
 mod quantity;
 mod run;
+mod semver;
 mod source;
 mod stack;
 mod url;

@@ -10,6 +10,8 @@ use ::cel::ExecutionError;
 use ::cel::common::types::{CelBytes, CelInt, CelList, CelMap, CelOptional, CelString};
 use ::cel::common::value::{CowVal, Val};
 
+use super::semver::Version;
+
 /// What all rules together may spend on one object.
 const UNITS: i64 = 5_000_000;
 /// What each element of a walk costs: an evaluation of what is done with it, at least.
@@ -97,6 +99,8 @@ fn pay_for(value: &dyn Val) {
         pay_characters(text.inner().len());
     } else if let Some(bytes) = value.downcast_ref::<CelBytes<'_>>() {
         pay_characters(bytes.inner().len());
+    } else if let Some(version) = value.downcast_ref::<Version>() {
+        pay_characters(version.size());
     } else if let Some(list) = value.downcast_ref::<CelList<'_>>() {
         list.inner().iter().for_each(|item| pay_for(item.as_ref()));
     } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {

@@ -9,7 +9,7 @@ use ::cel::common::types::{CelBool, CelInt, CelString, DYN_TYPE, Type};
 use ::cel::common::value::{CowVal, Val};
 use ::cel::{DeclarationError, Env, ExecutionError, extensions};
 
-use super::{budget, cidr, format, ip, quantity, url};
+use super::{budget, cidr, format, ip, quantity, semver, url};
 
 /// Functions of the language that ours stand in for, as theirs could run or grow without bound.
 pub(super) fn stand_in(name: &str) -> Option<&'static str> {
@@ -51,6 +51,7 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     ip::declare(&mut env)?;
     cidr::declare(&mut env)?;
     format::declare(&mut env)?;
+    semver::declare(&mut env)?;
     Ok(env)
 }
 

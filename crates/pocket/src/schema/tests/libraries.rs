@@ -3,6 +3,7 @@
 mod formats;
 mod lists;
 mod network;
+mod versions;
 
 use serde_json::{Value, json};
 

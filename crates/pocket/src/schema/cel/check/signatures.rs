@@ -16,6 +16,8 @@ const ON_IP: Option<Kind> = Some(IP);
 const CIDR: Kind = Kind::Opaque("net.CIDR");
 const ON_CIDR: Option<Kind> = Some(CIDR);
 const FORMAT: Kind = Kind::Opaque("kubernetes.NamedFormat");
+const SEMVER: Kind = Kind::Opaque("kubernetes.Semver");
+const ON_SEMVER: Option<Kind> = Some(SEMVER);
 
 /// `Dyn` stands for anything; results that depend on the element type are in [`refined`].
 const SIGNATURES: &[Signature] = &[
@@ -60,6 +62,16 @@ const SIGNATURES: &[Signature] = &[
     ("ip", ON_CIDR, &[], IP),
     ("masked", ON_CIDR, &[], CIDR),
     ("prefixLength", ON_CIDR, &[], Kind::Int),
+    ("semver", None, &[Kind::Text], SEMVER),
+    ("semver", None, &[Kind::Text, Kind::Bool], SEMVER),
+    ("isSemver", None, &[Kind::Text], Kind::Bool),
+    ("isSemver", None, &[Kind::Text, Kind::Bool], Kind::Bool),
+    ("major", ON_SEMVER, &[], Kind::Int),
+    ("minor", ON_SEMVER, &[], Kind::Int),
+    ("patch", ON_SEMVER, &[], Kind::Int),
+    ("isLessThan", ON_SEMVER, &[SEMVER], Kind::Bool),
+    ("isGreaterThan", ON_SEMVER, &[SEMVER], Kind::Bool),
+    ("compareTo", ON_SEMVER, &[SEMVER], Kind::Int),
     ("format.named", None, &[Kind::Text], Kind::Dyn),
     ("format.dns1123Label", None, &[], FORMAT),
     ("format.dns1123Subdomain", None, &[], FORMAT),
