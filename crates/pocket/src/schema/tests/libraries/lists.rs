@@ -117,6 +117,38 @@ fn only_what_can_be_in_a_list_is_looked_for() {
 }
 
 #[test]
+fn what_is_known_of_elements_refuses_nothing_that_fits() {
+    all_hold(&[
+        "self.list.last().value() == 1",
+        "['a','b'].sort()[0] == 'a'",
+        "self.list.all(i, i in self.list.map(x, x))",
+        "self.list.map(i, string(i)).exists(s, s == '1')",
+        "size(self.lists.flatten()) == 3",
+        "'1' in self.list.map(i, string(i))",
+        "(self.n > 1 ? [1] : [2]).size() == 1",
+        "1 in (self.n > 1 ? [1] : self.list)",
+        "url('http://a').getHost() == 'a'",
+        "quantity('1').add(1).asInteger() == 2",
+        "duration('1h') in [duration('1h')]",
+        "self.labels.exists(k, k in ['x'])",
+        "'x' in {'x': 1}",
+        "dyn(self.list).flatten().size() == 4",
+        "self.names.all(n, n.size() in [1, 2])",
+        "null in [null]",
+        "self.f in [1.0, 2.5]",
+        "lists.range(3).map(i, i + 1) == [1, 2, 3]",
+        "self.list.slice(0, 2).sum() == 4",
+        "[[1, 2], [3]].flatten().sum() == 6",
+        "sets.contains(self.list.distinct(), [1])",
+        "isQuantity(self.s) || true",
+        "self.list.sum() in [7]",
+        "self.list.min() == 1 && self.list.max() in [3]",
+        "optional.of(1).value() in [1]",
+        "'l' in self.s.split('')",
+    ]);
+}
+
+#[test]
 fn libraries_of_other_hosts_are_unknown() {
     all_are_refused(&[
         ("math.greatest(1, 2) == 2", "undeclared reference to 'math'"),
