@@ -5,13 +5,17 @@
 
 mod budget;
 mod check;
+mod cidr;
 mod compile;
 mod field_path;
+mod format;
 mod functions;
 mod guard;
+mod ip;
 mod names;
 mod quantity;
 mod run;
+mod semver;
 mod source;
 mod stack;
 mod url;

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod installed;
+mod libraries;
 mod merging;
 mod properties;
 mod rules;

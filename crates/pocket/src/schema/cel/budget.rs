@@ -10,6 +10,8 @@ use ::cel::ExecutionError;
 use ::cel::common::types::{CelBytes, CelInt, CelList, CelMap, CelOptional, CelString};
 use ::cel::common::value::{CowVal, Val};
 
+use super::semver::Version;
+
 /// What all rules together may spend on one object.
 const UNITS: i64 = 5_000_000;
 /// What each element of a walk costs: an evaluation of what is done with it, at least.
@@ -53,6 +55,16 @@ pub(super) fn spend(amount: usize) -> Result<(), ExecutionError> {
     Ok(())
 }
 
+/// Pays for looking at all of a value this many times, and fails if that was too much.
+pub(super) fn spend_times(value: &dyn Val, times: usize) -> Result<(), ExecutionError> {
+    let before = PURSE.get();
+    pay_for(value);
+    let once = before.saturating_sub(PURSE.get());
+    let more = i64::try_from(times).unwrap_or(i64::MAX).saturating_sub(1);
+    pay(once.saturating_mul(more.max(0)));
+    spend(0)
+}
+
 fn only<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     args.into_iter()
         .next()
@@ -87,6 +99,8 @@ fn pay_for(value: &dyn Val) {
         pay_characters(text.inner().len());
     } else if let Some(bytes) = value.downcast_ref::<CelBytes<'_>>() {
         pay_characters(bytes.inner().len());
+    } else if let Some(version) = value.downcast_ref::<Version>() {
+        pay_characters(version.size());
     } else if let Some(list) = value.downcast_ref::<CelList<'_>>() {
         list.inner().iter().for_each(|item| pay_for(item.as_ref()));
     } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {

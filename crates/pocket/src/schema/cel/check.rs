@@ -4,6 +4,7 @@
 //! would, and what it misses fails when the rule runs.
 
 mod library;
+mod signatures;
 mod types;
 
 use ::cel::IdedExpr;
@@ -18,6 +19,11 @@ use types::{DYN, Type, literal_kind};
 
 use crate::schema::node::{JsonType, Node};
 pub(super) use types::Kind;
+
+/// Whether a function that is no method has this name.
+pub(super) fn is_function(name: &str) -> bool {
+    signatures::is_global(name) || library::is_global(name)
+}
 
 /// What a rule is about.
 pub(super) struct Context<'a> {
@@ -109,10 +115,21 @@ impl<'a> Checker<'a> {
             Expr::Call(call) => self.call(expression.id, call),
             Expr::Comprehension(comprehension) => self.comprehension(comprehension),
             Expr::List(list) => {
-                list.elements.iter().for_each(|element| {
-                    self.infer(element);
-                });
-                Type::Of(Kind::List)
+                let kinds: Vec<Kind> = list
+                    .elements
+                    .iter()
+                    .map(|element| self.infer(element).kind())
+                    .collect();
+                match kinds.as_slice() {
+                    // An element may be optional: `[?x]`.
+                    [first, rest @ ..]
+                        if list.optional_indices.is_empty()
+                            && rest.iter().all(|kind| kind == first) =>
+                    {
+                        Type::ListOf(*first)
+                    }
+                    _ => Type::Of(Kind::List),
+                }
             }
             Expr::Map(map) => {
                 map.entries.iter().for_each(|entry| self.entry(&entry.expr));
@@ -257,15 +274,18 @@ impl<'a> Checker<'a> {
     fn call(&mut self, id: u64, call: &CallExpr) -> Type<'a> {
         if let Some(namespace) = self.namespace(call) {
             let name = format!("{namespace}.{}", call.func_name);
-            call.args.iter().for_each(|arg| {
-                self.infer(arg);
-            });
-            return self.function(id, &name, library::is_global(&name));
+            let args: Vec<Type<'a>> = call.args.iter().map(|arg| self.infer(arg)).collect();
+            return self
+                .declared(id, &name, None, &args)
+                .unwrap_or_else(|| Type::Of(library::result(&name)));
         }
         let target = call.target.as_deref().map(|target| self.infer(target));
         let args: Vec<Type<'a>> = call.args.iter().map(|arg| self.infer(arg)).collect();
+        if let Some(result) = self.declared(id, &call.func_name, target, &args) {
+            return result;
+        }
         match (call.func_name.as_str(), target, args.as_slice()) {
-            ("_?_:_", None, [_, yes, no]) if yes.kind() == no.kind() => *yes,
+            ("_?_:_", None, [_, yes, no]) => signatures::common(*yes, *no),
             ("_[_]", None, [operand, _]) => operand.indexed(),
             ("_?._", None, [operand, _]) => {
                 if let Some(Expr::Literal(LiteralValue::String(field))) =
@@ -298,12 +318,28 @@ impl<'a> Checker<'a> {
         match call.target.as_deref().map(|target| &target.expr) {
             Some(Expr::Ident(name))
                 if functions::is_namespace(name)
+                    && is_function(&format!("{name}.{}", call.func_name))
                     && !self.scopes.iter().any(|(scoped, _)| scoped == name) =>
             {
                 Some(name)
             }
             _ => None,
         }
+    }
+
+    /// The type of a call of a function with signatures.
+    fn declared(
+        &mut self,
+        id: u64,
+        name: &str,
+        target: Option<Type<'a>>,
+        args: &[Type<'a>],
+    ) -> Option<Type<'a>> {
+        let result = signatures::resolve(name, target, args)?;
+        Some(result.unwrap_or_else(|signatures::NoOverload| {
+            self.no_overload(id, name, &signatures::shown(target, args));
+            DYN
+        }))
     }
 
     fn function(&mut self, id: u64, name: &str, is_known: bool) -> Type<'a> {
@@ -341,8 +377,10 @@ impl<'a> Checker<'a> {
 
     fn binary(&mut self, id: u64, operator: &str, left: Type<'a>, right: Type<'a>) -> Type<'a> {
         let (l, r) = (left.kind(), right.kind());
-        if !library::fits(operator, l, r) {
-            self.no_overload(id, operator, &format!("({l}, {r})"));
+        let fits = library::fits(operator, l, r)
+            && (operator != "@in" || signatures::can_be_in(left, right));
+        if !fits {
+            self.no_overload(id, operator, &signatures::shown(None, &[left, right]));
         }
         Type::Of(library::binary_result(operator, l, r))
     }

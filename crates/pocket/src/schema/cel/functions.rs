@@ -1,14 +1,15 @@
 //! The functions that Kubernetes adds to the language.
 
+mod arrange;
 mod lists;
 mod regex;
 mod strings;
 
-use ::cel::common::types::{CelBool, CelInt, CelString, DYN_TYPE, STRING_TYPE, Type};
+use ::cel::common::types::{CelBool, CelInt, CelString, DYN_TYPE, Type};
 use ::cel::common::value::{CowVal, Val};
 use ::cel::{DeclarationError, Env, ExecutionError, extensions};
 
-use super::{budget, quantity, url};
+use super::{budget, cidr, format, ip, quantity, semver, url};
 
 /// Functions of the language that ours stand in for, as theirs could run or grow without bound.
 pub(super) fn stand_in(name: &str) -> Option<&'static str> {
@@ -16,12 +17,16 @@ pub(super) fn stand_in(name: &str) -> Option<&'static str> {
         "matches" => Some(regex::MATCHES),
         "replace" => Some(strings::REPLACE),
         "join" => Some(strings::JOIN),
+        "distinct" => Some(arrange::DISTINCT),
+        "sort" => Some(arrange::SORT),
+        "range" => Some(arrange::RANGE),
+        "@sortByAssociatedKeys" => Some(arrange::SORT_BY),
         _ => None,
     }
 }
 
 /// Functions with a dot in their name start with one of these.
-pub(super) const NAMESPACES: [&str; 6] = ["base64", "lists", "math", "optional", "sets", "strings"];
+pub(super) const NAMESPACES: [&str; 6] = ["format", "ip", "lists", "optional", "sets", "strings"];
 
 pub(super) fn is_namespace(name: &str) -> bool {
     NAMESPACES.contains(&name)
@@ -35,17 +40,18 @@ pub(super) fn environment() -> Result<Env, DeclarationError> {
     let mut env = Env::stdlib();
     env.add_extension(extensions::strings)?;
     env.add_extension(extensions::lists)?;
-    env.add_extension(extensions::math)?;
-    env.add_extension(extensions::encoders)?;
     env.add_overload(budget::CHARGE, "charge", vec![DYN_TYPE], budget::charge)?;
     env.add_overload(budget::WEIGH, "weigh", vec![DYN_TYPE], budget::weigh)?;
-    env.add_overload("isIP", "isIP(string)", vec![STRING_TYPE], is_ip)?;
-    env.add_overload("isCIDR", "isCIDR(string)", vec![STRING_TYPE], is_cidr)?;
+    arrange::declare(&mut env)?;
     lists::declare(&mut env)?;
     regex::declare(&mut env)?;
     strings::declare(&mut env)?;
     quantity::declare(&mut env)?;
     url::declare(&mut env)?;
+    ip::declare(&mut env)?;
+    cidr::declare(&mut env)?;
+    format::declare(&mut env)?;
+    semver::declare(&mut env)?;
     Ok(env)
 }
 
@@ -99,14 +105,4 @@ pub(super) fn int<'b, 'v>(value: i64) -> CowVal<'b, 'v> {
 
 pub(super) fn string<'b, 'v>(value: String) -> CowVal<'b, 'v> {
     CowVal::owned(CelString::from(value))
-}
-
-fn is_ip<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    Ok(bool(text(&args, 0)?.parse::<std::net::IpAddr>().is_ok()))
-}
-
-fn is_cidr<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    Ok(bool(
-        super::super::format::Format::Cidr.accepts(text(&args, 0)?),
-    ))
 }

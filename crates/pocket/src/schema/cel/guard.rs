@@ -3,7 +3,7 @@
 use ::cel::IdedExpr;
 use ::cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr};
 
-use super::{budget, functions};
+use super::{budget, check, functions};
 
 /// Functions that look at their arguments' surface only, or whose work is that of an operator.
 const LIGHT: [&str; 24] = [
@@ -101,16 +101,15 @@ fn step(gathered: &str, expression: &mut IdedExpr) {
 }
 
 fn weigh_parts(call: &mut CallExpr) {
-    let name = call.func_name.as_str();
-    if LIGHT.contains(&name) {
+    let name = call.func_name.clone();
+    if LIGHT.contains(&name.as_str()) {
         return;
     }
     // What is looked for is compared, which the list pays for.
     let skipped = usize::from(name == "@in");
     let target = call.target.iter_mut().map(|target| &mut **target);
-    // `math` in `math.f(x)` is no value.
-    let is_name =
-        |part: &IdedExpr| matches!(&part.expr, Expr::Ident(name) if functions::is_namespace(name));
+    // `lists` in `lists.f(x)` is no value, unless a variable has that name and the method `f`.
+    let is_name = |part: &IdedExpr| matches!(&part.expr, Expr::Ident(space) if functions::is_namespace(space) && check::is_function(&format!("{space}.{name}")));
     target
         .chain(call.args.iter_mut().skip(skipped))
         .filter(|part| !is_name(part))

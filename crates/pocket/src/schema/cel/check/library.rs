@@ -22,7 +22,7 @@ pub(super) const TYPES: [&str; 16] = [
     "net",
 ];
 
-const GLOBALS: [&str; 53] = [
+const GLOBALS: &[&str] = &[
     "bool",
     "bytes",
     "double",
@@ -35,32 +35,8 @@ const GLOBALS: [&str; 53] = [
     "timestamp",
     "type",
     "uint",
-    "isQuantity",
-    "quantity",
     "isURL",
     "url",
-    "isIP",
-    "isCIDR",
-    "base64.decode",
-    "base64.encode",
-    "math.@max",
-    "math.@min",
-    "math.abs",
-    "math.bitAnd",
-    "math.bitNot",
-    "math.bitOr",
-    "math.bitShiftLeft",
-    "math.bitShiftRight",
-    "math.bitXor",
-    "math.ceil",
-    "math.floor",
-    "math.isFinite",
-    "math.isInf",
-    "math.isNaN",
-    "math.round",
-    "math.sign",
-    "math.sqrt",
-    "math.trunc",
     "optional.none",
     "optional.of",
     "optional.ofNonZeroValue",
@@ -78,7 +54,7 @@ const GLOBALS: [&str; 53] = [
     "-_",
 ];
 
-const MEMBERS: [&str; 53] = [
+const MEMBERS: &[&str] = &[
     "charAt",
     "contains",
     "endsWith",
@@ -89,7 +65,6 @@ const MEMBERS: [&str; 53] = [
     "lowerAscii",
     "matches",
     "replace",
-    "reverse",
     "size",
     "split",
     "startsWith",
@@ -114,18 +89,8 @@ const MEMBERS: [&str; 53] = [
     "sum",
     "min",
     "max",
-    "includes",
     "find",
     "findAll",
-    "add",
-    "asApproximateFloat",
-    "asInteger",
-    "compareTo",
-    "isGreaterThan",
-    "isInteger",
-    "isLessThan",
-    "sign",
-    "sub",
     "getEscapedPath",
     "getHost",
     "getHostname",
@@ -154,9 +119,7 @@ pub(super) fn is_operator(name: &str) -> bool {
 /// What a call yields, where it is always the same.
 pub(super) fn result(name: &str) -> Kind {
     match name {
-        "size" | "indexOf" | "lastIndexOf" | "int" | "compareTo" | "asInteger" | "sign" => {
-            Kind::Int
-        }
+        "size" | "indexOf" | "lastIndexOf" | "int" => Kind::Int,
         "bool"
         | "matches"
         | "startsWith"
@@ -165,13 +128,6 @@ pub(super) fn result(name: &str) -> Kind {
         | "hasValue"
         | "isSorted"
         | "isURL"
-        | "isQuantity"
-        | "isIP"
-        | "isCIDR"
-        | "isGreaterThan"
-        | "isLessThan"
-        | "isInteger"
-        | "includes"
         | "sets.contains"
         | "sets.equivalent"
         | "sets.intersects"
@@ -210,10 +166,14 @@ pub(super) fn fits(operator: &str, left: Kind, right: Kind) -> bool {
         "_==_" | "_!=_" => left == right,
         "_<_" | "_<=_" | "_>_" | "_>=_" => {
             (is_number(left) && is_number(right))
-                || (left == right && !matches!(left, Kind::List | Kind::Map))
+                || (left == right && !matches!(left, Kind::List | Kind::Map | Kind::Opaque(_)))
         }
         "_+_" => {
-            (left == right && !matches!(left, Kind::Bool | Kind::Map | Kind::Timestamp))
+            (left == right
+                && !matches!(
+                    left,
+                    Kind::Bool | Kind::Map | Kind::Timestamp | Kind::Opaque(_)
+                ))
                 || matches!(
                     (left, right),
                     (Kind::Timestamp, Kind::Duration) | (Kind::Duration, Kind::Timestamp)

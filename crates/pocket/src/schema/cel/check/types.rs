@@ -21,6 +21,8 @@ pub(in crate::schema::cel) enum Kind {
     Duration,
     List,
     Map,
+    /// A value of a library.
+    Opaque(&'static str),
 }
 
 impl fmt::Display for Kind {
@@ -37,6 +39,7 @@ impl fmt::Display for Kind {
             Self::Duration => "duration",
             Self::List => "list",
             Self::Map => "map",
+            Self::Opaque(name) => name,
         })
     }
 }
@@ -45,6 +48,8 @@ impl fmt::Display for Kind {
 #[derive(Clone, Copy)]
 pub(super) enum Type<'a> {
     Of(Kind),
+    /// A list of elements of one kind.
+    ListOf(Kind),
     /// A list, map or object of the schema; `true` for an object with a kind and metadata.
     Node(&'a Node, bool),
     /// The metadata that rules may see.
@@ -81,6 +86,7 @@ impl<'a> Type<'a> {
     pub(super) fn kind(self) -> Kind {
         match self {
             Self::Of(kind) => kind,
+            Self::ListOf(_) => Kind::List,
             Self::Node(node, _) if node.kind == Some(JsonType::Array) => Kind::List,
             Self::Node(..) | Self::Metadata => Kind::Map,
         }
@@ -94,7 +100,18 @@ impl<'a> Type<'a> {
                 .as_deref()
                 .map_or(DYN, |items| Type::of_node(items, items.embedded)),
             Self::Node(..) | Self::Metadata => Self::Of(Kind::Text),
+            Self::ListOf(kind) => Self::Of(kind),
             Self::Of(_) => DYN,
+        }
+    }
+
+    /// How problems show it.
+    pub(super) fn shown(self) -> String {
+        match (self.kind(), self.element()) {
+            (Kind::List, element) if element.kind() != Kind::Dyn => {
+                format!("list({})", element.shown())
+            }
+            (kind, _) => kind.to_string(),
         }
     }
 

@@ -22,7 +22,6 @@ pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
         vec![DYN_TYPE],
         last_index_of,
     )?;
-    member(env, "includes", &LIST_TYPE, vec![DYN_TYPE], includes)?;
     for (name, function) in [
         (
             "sets.contains",
@@ -42,7 +41,7 @@ pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
 }
 
 /// The elements of an argument, paid for.
-fn elements<'a, 'v>(
+pub(super) fn elements<'a, 'v>(
     args: &'a Args<'_, 'v>,
     index: usize,
 ) -> Result<Vec<&'a (dyn Val + 'v)>, ExecutionError> {
@@ -61,7 +60,7 @@ fn elements<'a, 'v>(
     Ok(out)
 }
 
-fn compare(left: &dyn Val, right: &dyn Val) -> Result<Ordering, ExecutionError> {
+pub(super) fn compare(left: &dyn Val, right: &dyn Val) -> Result<Ordering, ExecutionError> {
     left.as_comparer()
         .ok_or_else(|| unexpected(left, "a value with an order"))?
         .compare(right)
@@ -142,10 +141,6 @@ fn index_of<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
 
 fn last_index_of<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
     position(&args, true).map(index)
-}
-
-fn includes<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    position(&args, false).map(|at| bool(at.is_some()))
 }
 
 /// Whether every element of list `inner` is in list `outer`.
