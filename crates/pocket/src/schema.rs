@@ -10,6 +10,7 @@ mod cel;
 mod cursor;
 mod default;
 mod format;
+pub(crate) mod names;
 mod node;
 mod parse;
 mod pattern;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::object;
 use super::status::Cause;
+use crate::schema::names::{LABEL, LABEL_VALUE, NAME, SUBDOMAIN, is_label, is_name};
 
 /// The rule that names of a kind follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,19 +19,8 @@ pub(crate) enum Rule {
 
 const LONGEST_LABEL: usize = 63;
 const LONG_LABEL: &str = "must be no more than 63 bytes";
-const BAD_LABEL: &str = "a valid label must be an empty string or consist of alphanumeric \
-    characters, '-', '_' or '.', and must start and end with an alphanumeric character \
-    (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-    '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 /// Keys and values of all annotations together, in bytes.
 const MOST_ANNOTATED: usize = 256 << 10;
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
-    characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
-    'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric \
-    characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  \
-    or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 
 /// What is wrong with a name.
 pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
@@ -67,11 +57,6 @@ pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
     causes
 }
 
-fn is_label(text: &str) -> bool {
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(edge) && text.ends_with(edge) && text.chars().all(|c| edge(c) || c == '-')
-}
-
 /// What is wrong with labels and annotations.
 pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
     for (key, value) in object["metadata"]["labels"]
@@ -84,7 +69,7 @@ pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
             causes.push(Cause::invalid("metadata.labels", value, LONG_LABEL));
         }
         if !is_label_value(text) {
-            causes.push(Cause::invalid("metadata.labels", value, BAD_LABEL));
+            causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE));
         }
         if !is_qualified(key) {
             causes.push(bad_key("metadata.labels", key));
@@ -121,7 +106,7 @@ pub(crate) fn label_problem(text: &str) -> Option<String> {
     if text.len() > LONGEST_LABEL {
         return Some(problem(LONG_LABEL));
     }
-    (!is_label_value(text)).then(|| problem(BAD_LABEL))
+    (!is_label_value(text)).then(|| problem(LABEL_VALUE))
 }
 
 /// What is wrong with finalizers: besides those of Kubernetes itself they name their owner.
@@ -140,23 +125,18 @@ pub(crate) fn check_finalizers(object: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn bad_key(field: &str, key: &str) -> Cause {
-    if key.matches('/').count() > 1 {
-        let detail = "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and \
-            end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
-            validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' \
-            (e.g. 'example.com/MyName')";
-        return Cause::invalid(field, &Value::from(key), detail);
-    }
-    let detail = "name part must consist of alphanumeric characters, '-', '_' or '.', and must \
-        start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
-        '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-    Cause::invalid(field, &Value::from(key), detail)
+    let detail = if key.matches('/').count() > 1 {
+        format!(
+            "a valid label key {NAME} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        )
+    } else {
+        format!("name part {NAME}")
+    };
+    Cause::invalid(field, &Value::from(key), &detail)
 }
 
 fn is_label_value(text: &str) -> bool {
-    let edge = |c: char| c.is_ascii_alphanumeric();
-    let inner = |c: char| edge(c) || matches!(c, '-' | '_' | '.');
-    text.is_empty() || (text.starts_with(edge) && text.ends_with(edge) && text.chars().all(inner))
+    text.is_empty() || is_name(text)
 }
 
 fn is_qualified(key: &str) -> bool {
