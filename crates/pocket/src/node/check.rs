@@ -17,7 +17,6 @@ use tokio::process::Command;
 
 use super::ProcessUser;
 use super::plan::probes::Check;
-use super::program::find_program;
 use super::shim::spec::{self, SPEC_FILE, Spec};
 
 /// No more of a program's output than this goes into a message.
@@ -110,14 +109,7 @@ async fn exec(argv: &[String], target: &Target, timeout: Duration) -> Result<(),
 
 fn command(argv: &[String], spec: &Spec, target: &Target) -> io::Result<Command> {
     let (name, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let path = spec.env.get("PATH").map(String::as_str).unwrap_or_default();
-    let folders: Vec<_> = path.split(':').map(Utf8PathBuf::from).collect();
-    let program = find_program(name, &folders, &spec.working_dir).ok_or_else(|| {
-        io::Error::other(format!(
-            "exec: {name:?}: executable file not found in $PATH"
-        ))
-    })?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(spec.find(name)?);
     command
         .args(arguments)
         .env_clear()

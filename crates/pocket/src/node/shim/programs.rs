@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use camino::Utf8PathBuf;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::pty::openpty;
 use nix::unistd::{Pid, pipe2};
@@ -14,7 +13,6 @@ use nix::unistd::{Pid, pipe2};
 use super::spec::Spec;
 use super::talk::Streams;
 use crate::node::process::{Input, spawn_tied};
-use crate::node::program::find_program;
 
 /// A program that runs.
 #[derive(Debug)]
@@ -37,14 +35,7 @@ pub(super) fn start(
     wanted: Streams,
 ) -> io::Result<Started> {
     let name = argv.first().ok_or(io::ErrorKind::InvalidInput)?;
-    let path = spec.env.get("PATH").map(String::as_str).unwrap_or_default();
-    let folders: Vec<_> = path.split(':').map(Utf8PathBuf::from).collect();
-    let program = find_program(name, &folders, &spec.working_dir).ok_or_else(|| {
-        io::Error::other(format!(
-            "exec: {name:?}: executable file not found in $PATH"
-        ))
-    })?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(spec.find(name)?);
     command.arg0(name).args(&argv[1..]);
     start_as(command, spec, terminal, wanted)
         .map_err(|error| io::Error::new(error.kind(), format!("exec: {name:?}: {error}")))
