@@ -1,5 +1,7 @@
 //! Turns a request into a connection: a WebSocket, or SPDY, plain or inside a WebSocket.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -9,6 +11,8 @@ use futures::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::status::Failure;
 use crate::spdy::Connection;
@@ -19,6 +23,9 @@ pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
 const TUNNEL: usize = 64 * 1024;
 /// What the stream protocols of SPDY connections are negotiated with.
 const STREAM_PROTOCOL: HeaderName = HeaderName::from_static("x-stream-protocol-version");
+
+/// How often a silent connection is tried, so that a client that is gone is noticed.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a client asks the connection to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +112,29 @@ where
     Ok(response)
 }
 
+/// Says what is queued to a client, until the queue ends or the client is gone.
+pub(super) async fn write_out<T>(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut queue: mpsc::Receiver<T>,
+    message: impl Fn(T) -> Bytes,
+    gone: CancellationToken,
+) {
+    loop {
+        let message = match tokio::time::timeout(PING_INTERVAL, queue.recv()).await {
+            Ok(Some(data)) => Message::Binary(message(data)),
+            Ok(None) => break,
+            Err(_silence) => Message::Ping(Bytes::new()),
+        };
+        if sink.send(message).await.is_err() {
+            gone.cancel();
+            return;
+        }
+    }
+    drop(sink.send(goodbye()).await);
+}
+
 /// The last message of a WebSocket on which all has been said. Clients take one without a code for a failure.
-pub(super) fn goodbye() -> Message {
+fn goodbye() -> Message {
     Message::Close(Some(CloseFrame {
         code: close_code::NORMAL,
         reason: "".into(),

@@ -4,23 +4,19 @@
 //! channel starts with its port number, low byte first.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
-use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt as _, StreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::SplitStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::upgrade::goodbye;
+use super::super::upgrade::write_out;
 use super::{CHUNK, CONNECT};
-
-/// How often a silent connection is tried, so that a client that is gone is noticed.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Forwards to all targets until the client or all of them are gone.
 pub(super) async fn forward(
@@ -31,7 +27,7 @@ pub(super) async fn forward(
     let (sink, messages) = socket.split();
     let (out, queue) = mpsc::channel(16);
     let gone = CancellationToken::new();
-    let writer = tokio::spawn(write_out(sink, queue, gone.clone()));
+    let writer = tokio::spawn(write_out(sink, queue, |data| data, gone.clone()));
     let mut writers = Vec::new();
     let mut readers = Vec::new();
     for (index, target) in targets.iter().enumerate() {
@@ -85,25 +81,6 @@ async fn send(out: &mpsc::Sender<Bytes>, channel: u8, data: &[u8]) {
     message.extend_from_slice(data);
     // The writer is gone only when the client is.
     drop(out.send(Bytes::from(message)).await);
-}
-
-async fn write_out(
-    mut sink: SplitSink<WebSocket, Message>,
-    mut queue: mpsc::Receiver<Bytes>,
-    gone: CancellationToken,
-) {
-    loop {
-        let message = match tokio::time::timeout(PING_INTERVAL, queue.recv()).await {
-            Ok(Some(message)) => Message::Binary(message),
-            Ok(None) => break,
-            Err(_silence) => Message::Ping(Bytes::new()),
-        };
-        if sink.send(message).await.is_err() {
-            gone.cancel();
-            return;
-        }
-    }
-    drop(sink.send(goodbye()).await);
 }
 
 /// From the Pod to the client.

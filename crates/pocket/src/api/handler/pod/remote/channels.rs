@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
-use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt as _, StreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::SplitStream;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::upgrade::goodbye;
+use super::super::upgrade::write_out;
 use super::converse::Conversation;
 use super::{Channel, Client, Event};
 
-/// How often a silent connection is tried, so that a client that is gone is noticed.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a client may take to hang up after everything has been said.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -33,7 +31,7 @@ pub(super) async fn serve(socket: WebSocket, can_close: bool, conversation: Conv
     let (out, queue) = mpsc::channel(8);
     let gone = CancellationToken::new();
     let mut listener = tokio::spawn(listen(messages, events_in, can_close, gone.clone()));
-    let speaker = tokio::spawn(speak(sink, queue, gone.clone()));
+    let speaker = tokio::spawn(write_out(sink, queue, message, gone.clone()));
     conversation.hold(Client { events, out, gone }).await;
     drop(speaker.await);
     // Hanging up with something unread would take back what has been said.
@@ -87,33 +85,17 @@ pub(super) fn size(text: &[u8]) -> Option<Event> {
     })
 }
 
-async fn speak(
-    mut sink: SplitSink<WebSocket, Message>,
-    mut queue: mpsc::Receiver<(Channel, Bytes)>,
-    gone: CancellationToken,
-) {
-    loop {
-        let message = match tokio::time::timeout(PING_INTERVAL, queue.recv()).await {
-            Ok(Some((channel, data))) => {
-                let number = match channel {
-                    Channel::Stdout => 1,
-                    Channel::Stderr => 2,
-                    Channel::Error => 3,
-                };
-                let mut message = Vec::with_capacity(data.len() + 1);
-                message.push(number);
-                message.extend_from_slice(&data);
-                Message::Binary(message.into())
-            }
-            Ok(None) => break,
-            Err(_silence) => Message::Ping(Bytes::new()),
-        };
-        if sink.send(message).await.is_err() {
-            gone.cancel();
-            return;
-        }
-    }
-    drop(sink.send(goodbye()).await);
+/// A message begins with the number of its channel.
+fn message((channel, data): (Channel, Bytes)) -> Bytes {
+    let number = match channel {
+        Channel::Stdout => 1,
+        Channel::Stderr => 2,
+        Channel::Error => 3,
+    };
+    let mut message = Vec::with_capacity(data.len() + 1);
+    message.push(number);
+    message.extend_from_slice(&data);
+    message.into()
 }
 
 #[cfg(test)]
