@@ -13,6 +13,7 @@ mod functions;
 mod guard;
 mod ip;
 mod names;
+mod opaque;
 mod quantity;
 mod run;
 mod semver;

@@ -1,17 +1,14 @@
 //! `cidr('10.0.0.0/8')` and what is in it.
 
-use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ::cel::common::types::{CelString, STRING_TYPE, Type};
-use ::cel::common::value::{CowVal, StaticVal, Val};
+use ::cel::common::value::CowVal;
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::functions::{bool, int, member, string, text, unexpected};
+use super::functions::{Args, Outcome, bool, int, member, string, text};
 use super::ip::{self, IP, Ip};
-
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+use super::opaque::{argument, opaque};
 
 static CIDR: Type = Type::new_unspecified_type("net.CIDR");
 
@@ -22,29 +19,7 @@ struct Cidr {
     bits: u8,
 }
 
-impl Val for Cidr {
-    fn get_type(&self) -> &Type {
-        &CIDR
-    }
-
-    fn cel_type() -> &'static Type {
-        &CIDR
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other.downcast_ref::<Self>() == Some(self)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(*self)
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Cidr {}
+opaque!(Cidr, CIDR);
 
 impl Cidr {
     fn parse(text: &str) -> Option<Self> {
@@ -112,16 +87,13 @@ fn parsed(text: &str) -> Result<Cidr, ExecutionError> {
 
 /// The network an argument is or, as text, describes.
 fn network(args: &Args<'_, '_>, index: usize) -> Result<Cidr, ExecutionError> {
-    let value = args
+    let written = args
         .get(index)
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    if let Some(written) = value.downcast_ref::<CelString<'_>>() {
-        return parsed(written.inner());
+        .and_then(|value| value.downcast_ref::<CelString<'_>>());
+    match written {
+        Some(written) => parsed(written.inner()),
+        None => argument(args, index).copied(),
     }
-    value
-        .downcast_ref::<Cidr>()
-        .copied()
-        .ok_or_else(|| unexpected(value.as_ref(), "net.CIDR"))
 }
 
 fn cidr<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {

@@ -3,17 +3,14 @@
 mod names;
 mod uri;
 
-use std::any::Any;
-
 use ::cel::common::types::{CelList, CelOptional, CelString, STRING_TYPE, Type};
-use ::cel::common::value::{CowVal, StaticVal, Val};
-use ::cel::{DeclarationError, Env, ExecutionError};
+use ::cel::common::value::{CowVal, Val};
+use ::cel::{DeclarationError, Env};
 
-use super::functions::{member, text, unexpected};
+use super::functions::{Args, Outcome, member, text};
+use super::opaque::{argument, opaque};
 use crate::schema::format::Format as Text;
 
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 type Function = ::cel::common::functions::Function;
 
 static FORMAT: Type = Type::new_unspecified_type("kubernetes.NamedFormat");
@@ -58,31 +55,13 @@ fn format<'b, 'v>(index: usize) -> CowVal<'b, 'v> {
     CowVal::owned(FORMATS[index].0)
 }
 
-impl Val for Format {
-    fn get_type(&self) -> &Type {
-        &FORMAT
-    }
-
-    fn cel_type() -> &'static Type {
-        &FORMAT
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other
-            .downcast_ref::<Self>()
-            .is_some_and(|other| other.name == self.name)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(*self)
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 
-impl StaticVal for Format {}
+opaque!(Format, FORMAT);
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     for (format, function) in FORMATS {
@@ -107,12 +86,7 @@ fn by_name<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
 
 /// What is wrong with a text; nothing at all when nothing is.
 fn validate<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    let target = args
-        .first()
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    let format = target
-        .downcast_ref::<Format>()
-        .ok_or_else(|| unexpected(target.as_ref(), "kubernetes.NamedFormat"))?;
+    let format: &Format = argument(&args, 0)?;
     let problems = (format.problems)(text(&args, 1)?);
     let list = (!problems.is_empty()).then(|| {
         let problems = problems.into_iter();

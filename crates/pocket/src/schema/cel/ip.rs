@@ -1,16 +1,13 @@
 //! `ip('10.0.0.1')` and what kind of address it is.
 
-use std::any::Any;
 use std::net::IpAddr;
 
 use ::cel::common::types::{STRING_TYPE, Type};
-use ::cel::common::value::{CowVal, StaticVal, Val};
+use ::cel::common::value::CowVal;
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::functions::{bool, int, member, string, text, unexpected};
-
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+use super::functions::{Args, Outcome, bool, int, member, string, text};
+use super::opaque::{argument, opaque};
 
 /// The type, as expressions name it.
 pub(super) static IP: Type = Type::new_unspecified_type("net.IP");
@@ -19,29 +16,7 @@ pub(super) static IP: Type = Type::new_unspecified_type("net.IP");
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ip(pub(super) IpAddr);
 
-impl Val for Ip {
-    fn get_type(&self) -> &Type {
-        &IP
-    }
-
-    fn cel_type() -> &'static Type {
-        &IP
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other.downcast_ref::<Self>() == Some(self)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(*self)
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Ip {}
+opaque!(Ip, IP);
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_type(IP.to_owned())?;
@@ -86,13 +61,7 @@ fn parsed(text: &str) -> Result<IpAddr, ExecutionError> {
 
 /// The address an argument is.
 pub(super) fn address(args: &Args<'_, '_>, index: usize) -> Result<IpAddr, ExecutionError> {
-    let value = args
-        .get(index)
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    value
-        .downcast_ref::<Ip>()
-        .map(|ip| ip.0)
-        .ok_or_else(|| unexpected(value.as_ref(), "net.IP"))
+    Ok(argument::<Ip>(args, index)?.0)
 }
 
 fn ip<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {

@@ -1,16 +1,13 @@
 //! `quantity('5Gi')` and its methods.
 
-use std::any::Any;
 use std::cmp::Ordering;
 
 use ::cel::common::types::{CelDouble, CelInt, INT_TYPE, STRING_TYPE, Type};
-use ::cel::common::value::{CowVal, StaticVal, Val};
+use ::cel::common::value::CowVal;
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::functions::{bool, int, member, text, unexpected};
-
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+use super::functions::{Args, Outcome, bool, int, member, text};
+use super::opaque::{argument, opaque};
 
 static QUANTITY: Type = Type::new_unspecified_type("kubernetes.Quantity");
 
@@ -21,29 +18,7 @@ const ONE: i128 = 1_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Quantity(i128);
 
-impl Val for Quantity {
-    fn get_type(&self) -> &Type {
-        &QUANTITY
-    }
-
-    fn cel_type() -> &'static Type {
-        &QUANTITY
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other.downcast_ref::<Self>() == Some(self)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(*self)
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Quantity {}
+opaque!(Quantity, QUANTITY);
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload("quantity", "quantity(string)", vec![STRING_TYPE], quantity)?;
@@ -138,16 +113,13 @@ fn receiver(args: &Args<'_, '_>) -> Result<Quantity, ExecutionError> {
 
 /// A quantity, or a whole number of units.
 fn amount(args: &Args<'_, '_>, index: usize) -> Result<Quantity, ExecutionError> {
-    let value = args
+    let units = args
         .get(index)
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    if let Some(quantity) = value.downcast_ref::<Quantity>() {
-        return Ok(*quantity);
+        .and_then(|value| value.downcast_ref::<CelInt>());
+    match units {
+        Some(units) => Ok(Quantity(i128::from(*units.inner()) * ONE)),
+        None => argument(args, index).copied(),
     }
-    let units = value
-        .downcast_ref::<CelInt>()
-        .ok_or_else(|| unexpected(value.as_ref(), "kubernetes.Quantity"))?;
-    Ok(Quantity(i128::from(*units.inner()) * ONE))
 }
 
 fn quantity<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {

@@ -1,17 +1,14 @@
 //! `semver('1.2.3')`: versions and their order.
 
-use std::any::Any;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use ::cel::common::types::{BOOL_TYPE, CelBool, STRING_TYPE, Type};
-use ::cel::common::value::{CowVal, StaticVal, Val};
+use ::cel::common::value::CowVal;
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::functions::{bool, int, member, text, unexpected};
-
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+use super::functions::{Args, Outcome, bool, int, member, text};
+use super::opaque::{argument, opaque};
 
 static SEMVER: Type = Type::new_unspecified_type("kubernetes.Semver");
 
@@ -23,31 +20,13 @@ pub(super) struct Version {
     pre: Arc<str>,
 }
 
-impl Val for Version {
-    fn get_type(&self) -> &Type {
-        &SEMVER
-    }
-
-    fn cel_type() -> &'static Type {
-        &SEMVER
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other
-            .downcast_ref::<Self>()
-            .is_some_and(|other| self.order(other).is_eq())
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.order(other).is_eq()
     }
 }
 
-impl StaticVal for Version {}
+opaque!(Version, SEMVER);
 
 impl Version {
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -194,15 +173,6 @@ fn read(args: &Args<'_, '_>) -> Result<Result<Version, &'static str>, ExecutionE
     })
 }
 
-fn version<'a>(args: &'a Args<'_, '_>, index: usize) -> Result<&'a Version, ExecutionError> {
-    let value = args
-        .get(index)
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    value
-        .downcast_ref::<Version>()
-        .ok_or_else(|| unexpected(value.as_ref(), "kubernetes.Semver"))
-}
-
 fn semver<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
     read(&args)?
         .map(CowVal::owned)
@@ -214,19 +184,19 @@ fn is_semver<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
 }
 
 fn major<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    Ok(int(version(&args, 0)?.numbers[0].cast_signed()))
+    Ok(int(argument::<Version>(&args, 0)?.numbers[0].cast_signed()))
 }
 
 fn minor<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    Ok(int(version(&args, 0)?.numbers[1].cast_signed()))
+    Ok(int(argument::<Version>(&args, 0)?.numbers[1].cast_signed()))
 }
 
 fn patch<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
-    Ok(int(version(&args, 0)?.numbers[2].cast_signed()))
+    Ok(int(argument::<Version>(&args, 0)?.numbers[2].cast_signed()))
 }
 
 fn order(args: &Args<'_, '_>) -> Result<Ordering, ExecutionError> {
-    Ok(version(args, 0)?.order(version(args, 1)?))
+    Ok(argument::<Version>(args, 0)?.order(argument(args, 1)?))
 }
 
 fn is_less<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {

@@ -1,16 +1,13 @@
 //! `url('https://...')`, `isURL` and the parts of a URL.
 
-use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 
 use ::cel::common::types::{CelList, CelMap, CelMapKey, CelString, STRING_TYPE, Type};
-use ::cel::common::value::{CowVal, StaticVal, Val};
+use ::cel::common::value::{CowVal, Val};
 use ::cel::{DeclarationError, Env, ExecutionError};
 
-use super::functions::{bool, member, string, text, unexpected};
-
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+use super::functions::{Args, Outcome, bool, member, string, text};
+use super::opaque::{argument, opaque};
 
 static URL: Type = Type::new_unspecified_type("kubernetes.URL");
 
@@ -23,29 +20,7 @@ struct Url {
     query: String,
 }
 
-impl Val for Url {
-    fn get_type(&self) -> &Type {
-        &URL
-    }
-
-    fn cel_type() -> &'static Type {
-        &URL
-    }
-
-    fn equals(&self, other: &dyn Val) -> bool {
-        other.downcast_ref::<Self>() == Some(self)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Url {}
+opaque!(Url, URL);
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload("url", "url(string)", vec![STRING_TYPE], url)?;
@@ -108,12 +83,7 @@ fn port(host: &str) -> &str {
 }
 
 fn receiver<'a>(args: &'a Args<'_, '_>) -> Result<&'a Url, ExecutionError> {
-    let value = args
-        .first()
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    value
-        .downcast_ref::<Url>()
-        .ok_or_else(|| unexpected(value.as_ref(), "kubernetes.URL"))
+    argument(args, 0)
 }
 
 fn url<'b, 'v>(args: Args<'b, 'v>) -> Outcome<'b, 'v> {
