@@ -30,6 +30,7 @@ mod strategic;
 mod table;
 mod typed;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -48,7 +49,7 @@ pub use server::TlsError;
 pub(crate) use server::{acceptor, serve};
 
 use crate::node::{PodLogs, PodSessions};
-use crate::store::{Key, Store};
+use crate::store::Store;
 
 /// A moment in time.
 pub(crate) type Time = jiff::Timestamp;
@@ -73,7 +74,7 @@ pub struct ApiServer {
 struct Inner {
     store: Store,
     config: Config,
-    registry: RwLock<Arc<Registry>>,
+    registry: RwLock<Served>,
     /// Held while a Service address is chosen and stored.
     allocation: tokio::sync::Mutex<()>,
     /// Held while an eviction is judged and carried out.
@@ -91,21 +92,19 @@ impl ApiServer {
     /// Serves what is in the store.
     pub(crate) fn new(store: Store, config: Config, shutdown: CancellationToken) -> Self {
         let tokens = auth::Tokens::new(&config.token_key);
-        let server = Self {
+        Self {
             inner: Arc::new(Inner {
                 tokens,
                 store,
                 config,
-                registry: RwLock::default(),
+                registry: RwLock::new(Served::built_in()),
                 allocation: tokio::sync::Mutex::new(()),
                 evictions: tokio::sync::Mutex::new(()),
                 shutdown,
                 logs: RwLock::new(None),
                 sessions: RwLock::new(None),
             }),
-        };
-        server.load_registry();
-        server
+        }
     }
 
     /// The server as a service, for requests that carry an [`Identity`] extension.
@@ -152,32 +151,56 @@ impl ApiServer {
         &self.inner.store
     }
 
+    /// What is served now: whoever has seen a definition in the store finds its kind here.
     pub(crate) fn registry(&self) -> Arc<Registry> {
-        Arc::clone(&self.inner.registry.read())
+        let newest = self.inner.store.newest(crd::KEY);
+        let known = self.inner.registry.read();
+        if known.revision >= newest {
+            return Arc::clone(&known.registry);
+        }
+        drop(known);
+        let mut known = self.inner.registry.write();
+        known.catch_up(&self.inner.store);
+        Arc::clone(&known.registry)
+    }
+}
+
+/// The kinds of the definitions up to a revision.
+struct Served {
+    registry: Arc<Registry>,
+    revision: u64,
+}
+
+impl Served {
+    fn built_in() -> Self {
+        Self {
+            registry: Arc::new(Registry::built_in()),
+            revision: 0,
+        }
     }
 
-    /// Reads the definitions in the store, one after the other.
-    fn load_registry(&self) {
-        let mut registry = Registry::built_in();
-        for (key, stored) in &self.inner.store.list(crd::KEY, None).items {
-            let definition: Option<Value> = serde_json::from_slice(&stored.json).ok();
-            if let Some(next) = registry.with(&key.name, definition.as_ref()) {
-                registry = next;
+    /// Reads the definitions that have changed since.
+    fn catch_up(&mut self, store: &Store) {
+        let definitions = store.list(crd::KEY, None);
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for (key, stored) in &definitions.items {
+            names.insert(&key.name);
+            if stored.revision > self.revision {
+                let definition: Option<Value> = serde_json::from_slice(&stored.json).ok();
+                self.take_in(&key.name, definition.as_ref());
             }
         }
-        *self.inner.registry.write() = Arc::new(registry);
+        for gone in self.registry.definitions() {
+            if !names.contains(&*gone) {
+                self.take_in(&gone, None);
+            }
+        }
+        self.revision = definitions.revision;
     }
 
-    /// Brings the table of kinds up to date with one definition in the store.
-    pub(crate) fn reload_definition(&self, name: &str) {
-        // Held throughout, so that of two reloads the one that saw less cannot come last.
-        let mut registry = self.inner.registry.write();
-        let key = Key::new(&crd::KEY.into(), "", name);
-        let stored = self.inner.store.get(&key);
-        let definition: Option<Value> =
-            stored.and_then(|stored| serde_json::from_slice(&stored.json).ok());
-        if let Some(next) = registry.with(name, definition.as_ref()) {
-            *registry = Arc::new(next);
+    fn take_in(&mut self, name: &str, definition: Option<&Value>) {
+        if let Some(next) = self.registry.with(name, definition) {
+            self.registry = Arc::new(next);
         }
     }
 }

@@ -208,6 +208,12 @@ impl Store {
         self.shared.revision()
     }
 
+    /// The revision of the newest change of a resource, or a later one before which there was none.
+    #[must_use]
+    pub(crate) fn newest(&self, resource: &str) -> u64 {
+        self.shared.newest(resource)
+    }
+
     /// The current state of one object.
     #[must_use]
     pub(crate) fn get(&self, key: &Key) -> Option<Stored> {

@@ -1,6 +1,6 @@
 //! What the server serves: one descriptor per kind and version, built in or from a CRD.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -173,6 +173,12 @@ impl Registry {
         let defined = definition.map(crd::resources).unwrap_or_default();
         resources.splice(at..at, defined.into_iter().map(Arc::new));
         Some(Self::of(resources))
+    }
+
+    /// The names of the definitions that custom kinds are of.
+    pub(crate) fn definitions(&self) -> BTreeSet<Arc<str>> {
+        let custom = self.resources.iter().filter(|one| one.custom().is_some());
+        custom.map(|one| Arc::clone(&one.key)).collect()
     }
 
     /// The kind at a collection path.

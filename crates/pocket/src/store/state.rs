@@ -73,6 +73,10 @@ impl Shared {
         self.state.read().revision
     }
 
+    pub(super) fn newest(&self, resource: &str) -> u64 {
+        self.state.read().last(resource)
+    }
+
     /// The bytes of all current objects.
     pub(super) fn bytes(&self) -> u64 {
         self.state.read().bytes

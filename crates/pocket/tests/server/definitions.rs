@@ -1,6 +1,9 @@
 //! Definitions: what they may say, whether their names are accepted, and what their schemas do to objects.
 
-use kube::Client;
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::{Api, Client};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
@@ -212,5 +215,38 @@ async fn a_status_is_checked_by_itself_and_rules_name_fields_and_reasons() {
     );
     let fine = json!({"status": {"n": 1}});
     assert_eq!(widget(&client, "PATCH", "/w/status", &fine).await.code, 200);
+    pocket.stop().await;
+}
+
+#[tokio::test]
+async fn a_kind_is_served_when_its_definition_is_seen_to_be_established() {
+    let pocket = Pocket::start().await;
+    let client = pocket.running.client();
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let list = definitions.list(&ListParams::default()).await.unwrap();
+    let from = list.metadata.resource_version.unwrap();
+    let params = WatchParams::default();
+    let mut changes = definitions.watch(&params, &from).await.unwrap().boxed();
+    for round in 0..20 {
+        let plural = format!("things{round}");
+        let kind = format!("Thing{round}");
+        let made = definition(&plural, &kind, &spec(&json!({})));
+        let (defining, created) = (client.clone(), made.clone());
+        let defined = tokio::spawn(async move { define(&defining, &created).await.code });
+        loop {
+            let change = changes.try_next().await.unwrap().unwrap();
+            let (WatchEvent::Added(seen) | WatchEvent::Modified(seen)) = change else {
+                panic!("{change:?}");
+            };
+            let seen = serde_json::to_value(seen).unwrap();
+            if condition(&seen, "Established").is_some_and(|it| it["status"] == "True") {
+                break;
+            }
+        }
+        let path = format!("/apis/example.org/v1/namespaces/default/{plural}");
+        let found = send(&client, "GET", &path, JSON, "").await;
+        assert_eq!(found.code, 200, "{plural}: {found:?}");
+        assert_eq!(defined.await.unwrap(), 201);
+    }
     pocket.stop().await;
 }

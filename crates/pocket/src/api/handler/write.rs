@@ -7,7 +7,7 @@ use super::odd::Odd;
 use crate::api::body::Doubles;
 use crate::api::resource::Body;
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, crd, fields, kinds, names, object, typed};
+use crate::api::{body, fields, kinds, names, object, typed};
 use crate::schema::Schema;
 use crate::store::{Stored, Write};
 
@@ -171,7 +171,7 @@ pub(super) fn record(call: &Call<'_>, live: Option<&Value>, value: &mut Value) {
     );
 }
 
-/// Carries out a write and what depends on it at once.
+/// Carries out a write.
 pub(super) async fn commit(call: &Call<'_>, write: Write) -> Result<Stored, Failure> {
     let name = match &write {
         Write::Create(key, _) | Write::Update(key, ..) | Write::Delete(key, ..) => {
@@ -179,11 +179,7 @@ pub(super) async fn commit(call: &Call<'_>, write: Write) -> Result<Stored, Fail
         }
     };
     let done = call.store().write(write).await;
-    let stored = done.map_err(|error| Failure::from_store(&error, &call.resource, &name))?;
-    if call.resource.is(crd::KEY) {
-        call.server.reload_definition(&name);
-    }
-    Ok(stored)
+    done.map_err(|error| Failure::from_store(&error, &call.resource, &name))
 }
 
 /// What a dry run answers instead of writing: the object without a revision on creation.

@@ -13,7 +13,6 @@ use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Api, Client};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::graph::{Node, Uid};
@@ -22,10 +21,6 @@ use super::graph::{Node, Uid};
 const IGNORED: [&str; 1] = ["Event"];
 /// Pause before discovery is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// A kind is served a moment after its definition says so, which nothing tells; so it is looked for again.
-const SETTLED: Duration = Duration::from_secs(1);
-/// However kinds come and go, they are noticed after this time.
-const REGULARLY: Duration = Duration::from_secs(30);
 
 /// What a watch tells.
 #[derive(Debug)]
@@ -85,21 +80,14 @@ impl Keeper {
         let mut definitions = watch_objects(definitions, Config::default())
             .default_backoff()
             .boxed();
-        let mut again = Instant::now() + REGULARLY;
         loop {
             let event = tokio::select! {
                 () = self.shutdown.cancelled() => return,
-                () = tokio::time::sleep_until(again) => {
-                    self.adjust().await;
-                    again = Instant::now() + REGULARLY;
-                    continue;
-                }
                 event = definitions.next() => event,
             };
             match event {
                 Some(Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_))) => {
-                    self.adjust().await;
-                    again = Instant::now() + SETTLED;
+                    self.adjust().await
                 }
                 Some(_) => {}
                 None => return,
@@ -119,7 +107,6 @@ impl Keeper {
                 () = tokio::time::sleep(RETRY) => {}
             }
         };
-        let before = self.running.len();
         self.running.retain(|key, (_, stop)| {
             let served = kinds.contains_key(key);
             if !served {
@@ -138,9 +125,6 @@ impl Keeper {
                 self.running.insert(key, (kind, stop));
                 listed.push(first_list);
             }
-        }
-        if before == self.running.len() && listed.is_empty() {
-            return;
         }
         futures::future::join_all(listed).await;
         let resources = self
