@@ -14,7 +14,6 @@ mod condition;
 mod patch;
 mod review;
 mod rules;
-mod selector;
 mod service;
 mod tls;
 mod webhook;

@@ -1,12 +1,12 @@
 //! ClusterRoles that gather the rules of others: `aggregationRule`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::{Selector, SelectorExt};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, watcher};
@@ -60,10 +60,15 @@ async fn reconcile(role: Arc<ClusterRole>, roles: Arc<Api<ClusterRole>>) -> Resu
 /// The rules of all roles that a selector names, each once, in the order of the roles' names.
 fn gathered(own: &str, selectors: &[LabelSelector], all: &[ClusterRole]) -> Vec<PolicyRule> {
     let mut rules: Vec<PolicyRule> = Vec::new();
+    // One that cannot be understood selects nothing.
+    let selectors = selectors
+        .iter()
+        .cloned()
+        .filter_map(|one| Selector::try_from(one).ok());
     for selector in selectors {
         let parts = all
             .iter()
-            .filter(|role| role.name_any() != own && matches(selector, role.labels()));
+            .filter(|role| role.name_any() != own && selector.matches(role.labels()));
         for rule in parts.flat_map(|role| role.rules.iter().flatten()) {
             if !rules.contains(rule) {
                 rules.push(rule.clone());
@@ -71,24 +76,6 @@ fn gathered(own: &str, selectors: &[LabelSelector], all: &[ClusterRole]) -> Vec<
         }
     }
     rules
-}
-
-fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    let equal = selector.match_labels.iter().flatten();
-    let mut equal = equal.map(|(key, value)| labels.get(key) == Some(value));
-    let expressions = selector.match_expressions.iter().flatten();
-    let mut expressions = expressions.map(|one| {
-        let value = labels.get(&one.key);
-        let values = one.values.as_deref().unwrap_or_default();
-        match one.operator.as_str() {
-            "In" => value.is_some_and(|value| values.contains(value)),
-            "NotIn" => value.is_none_or(|value| !values.contains(value)),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => false,
-        }
-    });
-    equal.all(|holds| holds) && expressions.all(|holds| holds)
 }
 
 #[cfg(test)]

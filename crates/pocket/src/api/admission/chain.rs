@@ -157,13 +157,13 @@ fn selected(attempt: &Attempt<'_>, webhook: &Webhook, shown: Shown<'_>) -> bool 
     let by_object = webhook.objects.is_empty()
         || [shown.object, shown.old].into_iter().flatten().any(|one| {
             let labels = object::at(one, &["metadata", "labels"]);
-            one["metadata"].is_object() && webhook.objects.matches(labels)
+            one["metadata"].is_object() && webhook.objects.hold_for(labels)
         });
     by_object
         && (webhook.namespaces.is_empty()
             || attempt
                 .namespace_labels(shown.object)
-                .is_none_or(|labels| webhook.namespaces.matches(&labels)))
+                .is_none_or(|labels| webhook.namespaces.hold_for(&labels)))
 }
 
 /// Only whole objects have other versions; what subresources take does not.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::rules::Rule;
-use super::selector::Selector;
 use crate::api::object;
+use crate::api::selector::Labels;
 
 /// The storage key of the mutating configurations.
 pub(super) const MUTATING: &str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
@@ -24,8 +24,8 @@ pub(super) struct Webhook {
     pub(super) rules: Vec<Rule>,
     /// Only the very versions in the rules count.
     pub(super) exact: bool,
-    pub(super) namespaces: Selector,
-    pub(super) objects: Selector,
+    pub(super) namespaces: Labels,
+    pub(super) objects: Labels,
     pub(super) conditions: Vec<Condition>,
     /// A failed call does not matter.
     pub(super) ignore: bool,
@@ -58,6 +58,8 @@ impl Webhook {
 
     fn parse(source: &Value) -> Self {
         let text = |name: &str| object::text(source, &[name]);
+        // One that cannot be understood selects nothing.
+        let selector = |name: &str| Labels::of(&source[name]).unwrap_or_else(|_| Labels::nothing());
         let seconds = source["timeoutSeconds"].as_u64().unwrap_or(10);
         let client = &source["clientConfig"];
         Self {
@@ -69,8 +71,8 @@ impl Webhook {
                 .map(Rule::parse)
                 .collect(),
             exact: text("matchPolicy") == "Exact",
-            namespaces: Selector::parse(&source["namespaceSelector"]),
-            objects: Selector::parse(&source["objectSelector"]),
+            namespaces: selector("namespaceSelector"),
+            objects: selector("objectSelector"),
             conditions: object::list(source, &["matchConditions"])
                 .iter()
                 .map(Condition::parse)

@@ -51,12 +51,54 @@ impl Labels {
         Ok(Self(requirements))
     }
 
+    /// Reads a `LabelSelector`, the form in which objects carry selectors.
+    pub(crate) fn of(selector: &Value) -> Result<Self, Failure> {
+        let texts = |value: &Value| value.as_str().map(str::to_owned);
+        let labels = selector["matchLabels"].as_object().into_iter().flatten();
+        let mut requirements: Vec<Requirement> = labels
+            .map(|(key, value)| Requirement {
+                key: key.clone(),
+                rule: Rule::In(texts(value).into_iter().collect()),
+            })
+            .collect();
+        for one in object::list(selector, &["matchExpressions"]) {
+            let values = object::list(one, &["values"]).iter();
+            let values = values.filter_map(texts).collect();
+            let rule = match object::text(one, &["operator"]) {
+                "In" => Rule::In(values),
+                "NotIn" => Rule::NotIn(values),
+                "Exists" => Rule::Exists,
+                "DoesNotExist" => Rule::Absent,
+                other => {
+                    return Err(Failure::bad_request(format!(
+                        "{other:?} is not a valid label selector operator"
+                    )));
+                }
+            };
+            let key = object::text(one, &["key"]).to_owned();
+            requirements.push(Requirement { key, rule });
+        }
+        Ok(Self(requirements))
+    }
+
+    /// Selects no object at all.
+    pub(crate) fn nothing() -> Self {
+        Self(vec![Requirement {
+            key: String::new(),
+            rule: Rule::In(Vec::new()),
+        }])
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     pub(crate) fn matches(&self, object: &Value) -> bool {
-        let labels = object::at(object, &["metadata", "labels"]);
+        self.hold_for(object::at(object, &["metadata", "labels"]))
+    }
+
+    /// Whether an object with these labels is selected.
+    pub(crate) fn hold_for(&self, labels: &Value) -> bool {
         self.0
             .iter()
             .all(|one| one.rule.holds(labels.get(&one.key).and_then(Value::as_str)))
@@ -296,5 +338,32 @@ mod tests {
         ] {
             assert!(Labels::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn selectors_of_objects_mean_the_same() {
+        let labels = json!({"app": "a", "tier": "db"});
+        let holds = |source: Value| Labels::of(&source).unwrap().hold_for(&labels);
+        assert!(holds(json!({})));
+        assert!(holds(json!({"matchLabels": {"app": "a"}})));
+        assert!(!holds(json!({"matchLabels": {"app": "b"}})));
+        for (operator, values, expected) in [
+            ("In", json!(["x", "db"]), true),
+            ("In", json!(["x"]), false),
+            ("NotIn", json!(["x"]), true),
+            ("Exists", json!([]), true),
+            ("DoesNotExist", json!([]), false),
+        ] {
+            let one = json!({"key": "tier", "operator": operator, "values": values});
+            assert_eq!(
+                holds(json!({"matchExpressions": [one]})),
+                expected,
+                "{operator}"
+            );
+        }
+        let unknown =
+            json!({"matchExpressions": [{"key": "tier", "operator": "Like", "values": ["db"]}]});
+        assert!(Labels::of(&unknown).is_err());
+        assert!(!Labels::nothing().hold_for(&labels));
     }
 }

@@ -133,22 +133,7 @@ fn selects(budget: &Value, pod: &Value) -> Result<bool, Failure> {
     if !selector.is_object() {
         return Ok(false);
     }
-    let labels = selector["matchLabels"].as_object().into_iter().flatten();
-    let pairs = labels.filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
-    let rules = object::list(selector, &["matchExpressions"]).iter();
-    let rules = rules.map(|rule| {
-        let key = object::text(rule, &["key"]);
-        let values = object::list(rule, &["values"]).iter();
-        let values: Vec<&str> = values.filter_map(Value::as_str).collect();
-        match object::text(rule, &["operator"]) {
-            "In" => format!("{key} in ({})", values.join(",")),
-            "NotIn" => format!("{key} notin ({})", values.join(",")),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        }
-    });
-    let text: Vec<String> = pairs.chain(rules).collect();
-    Ok(Labels::parse(&text.join(","))?.matches(pod))
+    Ok(Labels::of(selector)?.matches(pod))
 }
 
 #[cfg(test)]
