@@ -20,7 +20,7 @@ pub(crate) enum Rule {
 const LONGEST_LABEL: usize = 63;
 const LONG_LABEL: &str = "must be no more than 63 bytes";
 /// Keys and values of all annotations together, in bytes.
-const MOST_ANNOTATED: usize = 256 << 10;
+pub(crate) const MOST_ANNOTATED: usize = 256 << 10;
 
 /// What is wrong with a name.
 pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {

@@ -6,12 +6,11 @@
 use serde_json::Value;
 
 use super::call::Call;
+use crate::api::names::MOST_ANNOTATED;
 use crate::api::object;
 
 const MANAGER: &str = "kubectl";
 const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// What all annotations of an object together may hold.
-const MOST: usize = 256 << 10;
 
 /// What was applied, as the annotation says it.
 pub(super) fn text(call: &Call<'_>, applied: &Value) -> Option<String> {
@@ -44,7 +43,7 @@ pub(super) fn refresh(value: &mut Value, text: Option<&str>) {
         .iter()
         .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
         .sum();
-    if others + ANNOTATION.len() + text.len() <= MOST {
+    if others + ANNOTATION.len() + text.len() <= MOST_ANNOTATED {
         annotations.insert(ANNOTATION.to_owned(), text.into());
     }
 }
@@ -66,7 +65,7 @@ mod tests {
         assert_eq!(with["metadata"]["annotations"][ANNOTATION], "old");
         refresh(&mut with, Some("new"));
         assert_eq!(with["metadata"]["annotations"][ANNOTATION], "new");
-        refresh(&mut with, Some(&"x".repeat(MOST)));
+        refresh(&mut with, Some(&"x".repeat(MOST_ANNOTATED)));
         assert_eq!(with, before);
     }
 }
