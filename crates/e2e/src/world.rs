@@ -20,6 +20,7 @@ use crate::cluster::Cluster;
 use crate::leftovers;
 use crate::outcome::Outcome;
 use crate::processes::Processes;
+use crate::rest::Rest;
 use crate::wait::PATIENCE;
 
 pub use run::{on_any_cluster, on_pocket};
@@ -196,6 +197,14 @@ impl World {
     /// # Errors
     /// When the component is missing.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<Outcome> {
+        Outcome::of(self.kubectl_command(arguments)?).await
+    }
+
+    /// A `kubectl` with these arguments that has not been started, for a case that talks with it.
+    ///
+    /// # Errors
+    /// When the component is missing.
+    pub fn kubectl_command(&self, arguments: &[&str]) -> Result<Command> {
         let found = self.components.newest(ComponentName::Kubectl)?;
         let mut command = self.prepared(&found.bin.join("kubectl"));
         command
@@ -203,7 +212,7 @@ impl World {
             .env("KUBECONFIG", self.kubeconfig())
             .arg(format!("--namespace={}", self.namespace))
             .args(arguments);
-        Outcome::of(command).await
+        Ok(command)
     }
 
     /// Runs one of them.
@@ -262,6 +271,12 @@ impl World {
         self.howdah(&arguments).await?.ok().map(drop)
     }
 
+    /// Tells a foreign cluster to remove the namespace, without waiting for what a failed case holds there.
+    async fn abandon(&self) -> Result<()> {
+        let arguments = ["delete", "namespace", &self.namespace, "--wait=false"];
+        self.kubectl(&arguments).await?.ok().map(drop)
+    }
+
     /// Stops everything and proves that nothing is left: no process, no port, no temporary file.
     ///
     /// # Errors
@@ -293,21 +308,51 @@ impl World {
     /// # Errors
     /// When there is no usable kubeconfig.
     pub async fn api(&self) -> Result<Api> {
-        let known = self.client.borrow().clone();
-        let client = match known {
-            Some(client) => client,
-            None => {
-                let path = self.kubeconfig();
-                let kubeconfig =
-                    Kubeconfig::read_from(&path).with_context(|| format!("read {path}"))?;
-                let options = KubeConfigOptions::default();
-                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-                let client = Client::try_from(config)?;
-                *self.client.borrow_mut() = Some(client.clone());
-                client
-            }
+        Ok(Api::new(self.client().await?, self.namespace.clone()))
+    }
+
+    async fn client(&self) -> Result<Client> {
+        if let Some(client) = self.client.borrow().clone() {
+            return Ok(client);
+        }
+        let client = Client::try_from(self.config().await?)?;
+        *self.client.borrow_mut() = Some(client.clone());
+        Ok(client)
+    }
+
+    async fn config(&self) -> Result<Config> {
+        let path = self.kubeconfig();
+        let kubeconfig = Kubeconfig::read_from(&path).with_context(|| format!("read {path}"))?;
+        let options = KubeConfigOptions::default();
+        Ok(Config::from_custom_kubeconfig(kubeconfig, &options).await?)
+    }
+
+    /// The same API, request by request.
+    ///
+    /// # Errors
+    /// As [`World::api`].
+    pub async fn rest(&self) -> Result<Rest> {
+        let config = self.config().await?;
+        self.rest_by(config)
+    }
+
+    /// The same API for somebody who has nothing but this token; an empty one is nobody's.
+    ///
+    /// # Errors
+    /// As [`World::api`].
+    pub async fn rest_with_token(&self, token: &str) -> Result<Rest> {
+        let mut config = self.config().await?;
+        config.auth_info = kube::config::AuthInfo {
+            token: (!token.is_empty()).then(|| token.to_owned().into()),
+            ..Default::default()
         };
-        Ok(Api::new(client, self.namespace.clone()))
+        self.rest_by(config)
+    }
+
+    fn rest_by(&self, mut config: Config) -> Result<Rest> {
+        // What the server answers is what is looked at, also when it asks to try again.
+        config.default_retry = false;
+        Ok(Rest::new(Client::try_from(config)?, self.namespace.clone()))
     }
 
     /// Writes a new file and returns its path.

@@ -4,21 +4,24 @@
 //! tables ([`builtin`], [`kinds`]) or in the CRD. This module knows nothing of processes: Pods
 //! are run by `node`, which is a client like any other.
 
+pub(crate) mod admission;
 mod auth;
 mod body;
 mod builtin;
 mod crd;
 mod discovery;
 mod fields;
+pub(crate) mod fuzzing;
 mod handler;
 mod kinds;
 mod names;
 pub(crate) mod object;
 mod openapi;
+mod options;
+mod patches;
 mod protobuf;
 mod request;
 mod resource;
-mod schema;
 mod selector;
 mod server;
 mod shape;
@@ -27,12 +30,14 @@ mod strategic;
 mod table;
 mod typed;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, header};
 use parking_lot::RwLock;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower::service_fn;
@@ -43,7 +48,7 @@ pub(crate) use resource::Registry;
 pub use server::TlsError;
 pub(crate) use server::{acceptor, serve};
 
-use crate::node::PodLogs;
+use crate::node::{PodLogs, PodSessions};
 use crate::store::Store;
 
 /// A moment in time.
@@ -69,33 +74,37 @@ pub struct ApiServer {
 struct Inner {
     store: Store,
     config: Config,
-    registry: RwLock<Arc<Registry>>,
+    registry: RwLock<Served>,
     /// Held while a Service address is chosen and stored.
     allocation: tokio::sync::Mutex<()>,
+    /// Held while an eviction is judged and carried out.
+    evictions: tokio::sync::Mutex<()>,
     /// Ends watches and other long answers.
     shutdown: CancellationToken,
     tokens: auth::Tokens,
     /// Who can read the logs of Pods, once there is a node.
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
+    /// Who can reach into their containers, likewise.
+    sessions: RwLock<Option<Arc<dyn PodSessions>>>,
 }
 
 impl ApiServer {
     /// Serves what is in the store.
     pub(crate) fn new(store: Store, config: Config, shutdown: CancellationToken) -> Self {
         let tokens = auth::Tokens::new(&config.token_key);
-        let server = Self {
+        Self {
             inner: Arc::new(Inner {
                 tokens,
                 store,
                 config,
-                registry: RwLock::default(),
+                registry: RwLock::new(Served::built_in()),
                 allocation: tokio::sync::Mutex::new(()),
+                evictions: tokio::sync::Mutex::new(()),
                 shutdown,
                 logs: RwLock::new(None),
+                sessions: RwLock::new(None),
             }),
-        };
-        server.reload_registry();
-        server
+        }
     }
 
     /// The server as a service, for requests that carry an [`Identity`] extension.
@@ -132,29 +141,66 @@ impl ApiServer {
         kube::Client::new(service, "default")
     }
 
-    /// Lets `pods/<name>/log` be answered.
-    pub(crate) fn set_logs(&self, logs: impl PodLogs + 'static) {
-        *self.inner.logs.write() = Some(Arc::new(logs));
+    /// Lets requests for logs of Pods, and those that reach into their containers, be answered by this node.
+    pub fn set_node(&self, node: impl PodLogs + PodSessions + Clone + 'static) {
+        *self.inner.logs.write() = Some(Arc::new(node.clone()));
+        *self.inner.sessions.write() = Some(Arc::new(node));
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
     }
 
+    /// What is served now: whoever has seen a definition in the store finds its kind here.
     pub(crate) fn registry(&self) -> Arc<Registry> {
-        Arc::clone(&self.inner.registry.read())
+        let newest = self.inner.store.newest(crd::KEY);
+        let known = self.inner.registry.read();
+        if known.revision >= newest {
+            return Arc::clone(&known.registry);
+        }
+        drop(known);
+        let mut known = self.inner.registry.write();
+        known.catch_up(&self.inner.store);
+        Arc::clone(&known.registry)
+    }
+}
+
+/// The kinds of the definitions up to a revision.
+struct Served {
+    registry: Arc<Registry>,
+    revision: u64,
+}
+
+impl Served {
+    fn built_in() -> Self {
+        Self {
+            registry: Arc::new(Registry::built_in()),
+            revision: 0,
+        }
     }
 
-    /// Rebuilds the table of kinds from the CRDs in the store.
-    pub(crate) fn reload_registry(&self) {
-        // Held throughout, so that of two reloads the one that saw less cannot come last.
-        let mut registry = self.inner.registry.write();
-        let stored = self.inner.store.list(crd::KEY, None);
-        let definitions: Vec<serde_json::Value> = stored
-            .items
-            .iter()
-            .filter_map(|(_, stored)| serde_json::from_slice(&stored.json).ok())
-            .collect();
-        *registry = Arc::new(Registry::new(definitions.iter()));
+    /// Reads the definitions that have changed since.
+    fn catch_up(&mut self, store: &Store) {
+        let definitions = store.list(crd::KEY, None);
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for (key, stored) in &definitions.items {
+            names.insert(&key.name);
+            if stored.revision > self.revision {
+                let definition: Option<Value> = serde_json::from_slice(&stored.json).ok();
+                self.take_in(&key.name, definition.as_ref());
+            }
+        }
+        for gone in self.registry.definitions() {
+            if !names.contains(&*gone) {
+                self.take_in(&gone, None);
+            }
+        }
+        self.revision = definitions.revision;
+    }
+
+    fn take_in(&mut self, name: &str, definition: Option<&Value>) {
+        if let Some(next) = self.registry.with(name, definition) {
+            self.registry = Arc::new(next);
+        }
     }
 }

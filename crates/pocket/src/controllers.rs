@@ -3,6 +3,7 @@
 //! Each watches through the API and acts through the API, as those of kube-controller-manager do, and is
 //! idle when nothing changes. They know nothing of how pocket stores objects or runs Pods.
 
+mod cluster_roles;
 mod definitions;
 mod endpoints;
 mod events;
@@ -30,7 +31,8 @@ pub struct Config {
 
 /// Runs all controllers until `shutdown`.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
-    let controllers: [BoxFuture<'static, ()>; 7] = [
+    let controllers: [BoxFuture<'static, ()>; 8] = [
+        Box::pin(cluster_roles::run(client.clone(), shutdown.clone())),
         Box::pin(definitions::run(client.clone(), shutdown.clone())),
         Box::pin(endpoints::run(client.clone(), shutdown.clone())),
         Box::pin(events::run(client.clone(), shutdown.clone())),

@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::Error;
 pub use self::handle::{Handle, LogError, LogOptions, LogStream, PodLogs};
+pub use self::sessions::{
+    Input, Output, PodSessions, Session, SessionError, SessionOptions, Terminal,
+};
 
 mod addresses;
 mod backoff;
@@ -35,7 +38,9 @@ mod process;
 mod procfs;
 mod program;
 mod register;
+mod sessions;
 pub mod shim;
+mod terminal;
 mod volumes;
 
 /// What a node needs to know about its machine.

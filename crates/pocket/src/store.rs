@@ -7,10 +7,51 @@
 //! ring of recent events and fall back to the event log on disk, so a slow watcher costs no
 //! memory and can neither miss nor repeat an event.
 //!
-//! This module knows nothing of kinds, HTTP or validation; it never reads a clock.
+//! This module knows nothing of kinds, HTTP or validation; time is told to it.
+//!
+//! # What is on disk, and when
+//!
+//! The file is in WAL mode with `synchronous=FULL`. A transaction is appended to the `-wal` file
+//! with a checksum over each page and a mark on its last one, then the `-wal` file is synced, and
+//! only then are its writes visible to readers and watchers, and answered. So
+//!
+//! - the death of the process at any instruction loses nothing that was answered;
+//! - a power cut can tear or lose no more than the tail of the log that was not synced yet: writes that
+//!   nobody was answered. On opening, SQLite reads the log up to the last whole transaction;
+//! - a write that got no answer may have happened, as a whole, or not at all;
+//! - nobody has ever been shown what a crash can take back.
+//!
+//! After the answers the writer moves the log into the file: it syncs the log, writes the pages, syncs the file, and
+//! only then writes the log from its start again. That happens each thousand pages or so. Readers of the past hold
+//! their connection for one short query at a time, and have to wait when the log is longer than four times that,
+//! so it cannot grow without limit.
+//!
+//! # How much is kept
+//!
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | current objects, in memory and in the file | 512 MiB | creating and growing are refused, deleting is not |
+//! | past events, in the file | [`History`]: 50,000, 64 MiB, 10 minutes | forgotten; who asks for them gets `410 Gone` |
+//! | past events, in memory | 4,096, about 4 MiB | read from the file by those watchers who need them |
+//! | the `-wal` file | about 16 MiB, and one transaction | moved into the file while readers wait |
+//! | space in the file that is not in use | 8 MiB and a third of the file | given back in steps |
+//!
+//! A slow watcher is not buffered for: it has a position in the log and a page of at most 256 events (512 KiB), and
+//! is ended with `410 Gone` when what comes next has been forgotten.
+//!
+//! # A full disk
+//!
+//! SQLite takes a transaction back that it could not write, and the writes in it are refused with
+//! [`Error::Full`]. Reads and watches go on. The next write tries again.
 
 mod db;
+mod event;
+mod history;
+mod log;
+mod options;
+mod ring;
 mod state;
+mod wakes;
 mod watch;
 mod writer;
 
@@ -22,14 +63,14 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+pub(crate) use self::event::{Event, EventKind};
+pub use self::options::History;
+pub(crate) use self::options::Options;
 use self::state::Shared;
 pub(crate) use self::watch::Watcher;
 
-/// How many events are kept for watchers that fall behind; older ones answer `410 Gone`.
-const DEFAULT_HISTORY: u64 = 5_000;
-
 /// Why a read or write of the store was refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The key exists already.
     #[error("object exists already")]
@@ -56,6 +97,28 @@ pub enum Error {
         /// The newest revision.
         current: u64,
     },
+    /// The disk has no room; nothing was written.
+    #[error("no room on the disk for the API's storage")]
+    Full,
+    /// The objects would be larger together than they may be; nothing was written.
+    #[error("the objects in the API's storage would take more than {limit} MiB; delete some first")]
+    Quota {
+        /// The most they may take, in MiB.
+        limit: u64,
+    },
+    /// The file was written by a newer howdah.
+    #[error(
+        "the API's storage has format {found}, newer than this howdah understands ({known}); use a newer howdah or another folder"
+    )]
+    Newer {
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// The file is some other program's.
+    #[error("the file of the API's storage belongs to another program")]
+    Foreign,
     /// The disk or SQLite refused; nothing was written.
     #[error("store unavailable: {0}")]
     Unavailable(String),
@@ -67,9 +130,9 @@ pub(crate) struct Key {
     /// `plural` or `plural.group`.
     pub(crate) resource: Arc<str>,
     /// Empty for cluster-scoped objects.
-    pub(crate) namespace: Box<str>,
+    pub(crate) namespace: Arc<str>,
     /// The object's name.
-    pub(crate) name: Box<str>,
+    pub(crate) name: Arc<str>,
 }
 
 impl Key {
@@ -91,32 +154,6 @@ pub(crate) struct Stored {
     pub(crate) revision: u64,
     /// The JSON text.
     pub(crate) json: Bytes,
-}
-
-/// What an event did to its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventKind {
-    /// The object is new.
-    Added,
-    /// The object changed.
-    Modified,
-    /// The object is gone.
-    Deleted,
-}
-
-/// One write, as watchers see it.
-#[derive(Clone, Debug)]
-pub(crate) struct Event {
-    /// The revision this write got.
-    pub(crate) revision: u64,
-    /// The object written.
-    pub(crate) key: Key,
-    /// What happened to it.
-    pub(crate) kind: EventKind,
-    /// The object after the write; for a deletion its last state with the deletion's revision.
-    pub(crate) json: Bytes,
-    /// The object before the write.
-    pub(crate) previous: Option<Bytes>,
 }
 
 /// A write request. The store sets `metadata.resourceVersion` in the object.
@@ -150,20 +187,18 @@ impl Store {
     /// Opens or creates the store in this file.
     ///
     /// # Errors
-    /// When the file cannot be opened or is not a store.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_with_history(path, DEFAULT_HISTORY)
-    }
-
-    /// Opens the store and keeps about this many events for watchers.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or is not a store.
-    pub(crate) fn open_with_history(path: &Path, history: u64) -> Result<Self, Error> {
-        let db = db::Db::open(path)?;
-        let loaded = db.load()?;
-        let shared = Arc::new(Shared::new(loaded, db::Reader::open(path)?));
-        let writer = Arc::new(writer::Writer::start(db, Arc::clone(&shared), history)?);
+    /// When the file cannot be opened, is not a store or has a format of the future.
+    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        let db = db::Db::open(path, options.max_pages)?;
+        let mut loaded = db.load()?;
+        let mut history = history::History::new(options.history);
+        let now = (options.clock)();
+        for (revision, bytes) in std::mem::take(&mut loaded.history) {
+            history.record(revision, bytes, now);
+        }
+        let shared = Arc::new(Shared::new(loaded, log::Reader::open(path)?));
+        let writer = writer::Writer::start(db, Arc::clone(&shared), history, options)?;
+        let writer = Arc::new(writer);
         Ok(Self { shared, writer })
     }
 
@@ -171,6 +206,12 @@ impl Store {
     #[must_use]
     pub(crate) fn revision(&self) -> u64 {
         self.shared.revision()
+    }
+
+    /// The revision of the newest change of a resource, or a later one before which there was none.
+    #[must_use]
+    pub(crate) fn newest(&self, resource: &str) -> u64 {
+        self.shared.newest(resource)
     }
 
     /// The current state of one object.
@@ -240,6 +281,16 @@ impl Store {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign,
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for Error {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
         Self::Unavailable(error.to_string())
     }
 }

@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use column::Column;
+pub(crate) use json_path::JsonPath;
 pub(crate) use partial::{partial_metadata, partial_metadata_list};
 
 /// What a row carries besides its cells.

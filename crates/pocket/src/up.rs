@@ -20,7 +20,7 @@ use self::machine::Parts;
 pub use self::network::Block;
 use crate::api::{self, Addresses, ApiServer, Identity};
 use crate::pki::{self, Authority, Pair};
-use crate::store::Store;
+use crate::store::{History, Options, Store};
 use crate::{controllers, net, node};
 
 /// The port of the API server, as on any Kubernetes node.
@@ -42,6 +42,8 @@ pub struct Config {
     /// The `howdah` program, which Pods are run with. Without it there is an API server and its
     /// controllers, but neither node nor network.
     pub program: Option<Utf8PathBuf>,
+    /// How much past the API server keeps for watches and paged lists.
+    pub history: History,
 }
 
 impl Config {
@@ -54,6 +56,7 @@ impl Config {
             components_dir,
             port: DEFAULT_PORT,
             program: None,
+            history: History::default(),
         }
     }
 }
@@ -87,7 +90,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         .map_err(|source| Error::Listen { block, source })?;
     let authority = Authority::open(&folder.path("pki"), jiff::Zoned::now().date())?;
     let acceptor = api::acceptor(&authority, &server_pair(&authority, block)?)?;
-    let mut running = open(folder, &authority, block, address).await?;
+    let mut running = open(&config, folder, &authority, block, address).await?;
     let served = api::serve(
         running.server.clone(),
         listener,
@@ -134,12 +137,14 @@ fn look_at_machine(
 
 /// Opens the store and writes what every cluster has; nothing listens yet.
 async fn open(
+    config: &Config,
     folder: Folder,
     authority: &Authority,
     block: Block,
     address: SocketAddr,
 ) -> Result<Running, Error> {
-    let store = Store::open(folder.path("pocket.db").as_std_path())?;
+    let options = Options::with_history(config.history);
+    let store = Store::open(folder.path("pocket.db").as_std_path(), &options)?;
     let shutdown = CancellationToken::new();
     let settings = api::Config {
         addresses: block.services(),
@@ -264,7 +269,7 @@ impl Running {
         };
         let identity = format!("system:node:{}", config.node_name);
         self.node = Some(config.handle.clone());
-        self.server.set_logs(config.handle.clone());
+        self.server.set_node(config.handle.clone());
         let client = self.server.client(Identity::admin(&identity));
         let shutdown = self.shutdown.clone();
         self.spawn("node", async move {

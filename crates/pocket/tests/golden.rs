@@ -8,6 +8,19 @@ mod golden {
 
     use std::collections::BTreeMap;
 
+    #[test]
+    fn every_difference_stands_in_the_documentation_with_its_reason() {
+        let documentation = include_str!("../src/lib.rs");
+        for (step, reason) in differences::KNOWN {
+            let row = format!("//! | `{step}` | {reason} |");
+            assert!(documentation.contains(&row), "{row}");
+        }
+        let rows = documentation.matches("//! | `discovery ").count();
+        let known = differences::KNOWN.iter();
+        let discovery = known.filter(|(step, _)| step.starts_with("discovery "));
+        assert_eq!(rows, discovery.count());
+    }
+
     /// The recording is replayed as a whole, as later exchanges depend on earlier ones. Every
     /// difference must stand in the table, and everything in the table must differ.
     #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ impl World {
             self.explain().await;
             if !self.is_pocket() {
                 // A pocket ends with its folder; what a foreign cluster keeps nobody else would remove.
-                let _ = self.down().await;
+                let _ = self.abandon().await;
             }
         }
         result

@@ -1,11 +1,13 @@
 //! The system suite. Each test has a world of its own; nextest runs two of them at once.
 
 mod kills;
+mod kubectl;
 mod lifecycle;
 mod machine;
 mod objects;
 mod references;
 mod refusals;
 mod restarts;
+mod streams;
 mod verbs;
 mod versions;

@@ -28,6 +28,7 @@ async fn serve(args: &UpArgs, reporter: Reporter) -> Result<()> {
         components_dir: args.components.folder()?,
         port: args.port,
         program: Some(Utf8PathBuf::try_from(program)?),
+        history: howdah_pocket::History::default(),
     };
     reporter.doing("the Kubernetes API");
     let running = howdah_pocket::start(config).await?;

@@ -1,9 +1,13 @@
 //! Who is asking, and what they may do.
 
+mod escalation;
 mod rbac;
 mod token;
 
-pub(crate) use rbac::{Asked, allowed};
+use serde_json::{Value, json};
+
+pub(crate) use escalation::problem as escalation;
+pub(crate) use rbac::{Asked, allowed, held};
 pub(crate) use token::{Bound, Claims, Reference, Tokens};
 
 /// A user as the API server sees it.
@@ -17,7 +21,7 @@ pub struct Identity {
 
 /// Members of this group may do everything.
 pub(crate) const MASTERS: &str = "system:masters";
-const AUTHENTICATED: &str = "system:authenticated";
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
 
 impl Identity {
     /// A user in these groups, and in the group of everybody who is known.
@@ -54,6 +58,25 @@ impl Identity {
         } else {
             name.to_owned()
         }
+    }
+
+    /// The `UserInfo` that reviews carry.
+    pub(crate) fn user_info(&self) -> Value {
+        let mut user = json!({"username": self.user, "groups": self.groups});
+        if !self.uid.is_empty() {
+            user["uid"] = self.uid.as_str().into();
+        }
+        let mut extra = serde_json::Map::new();
+        for (key, value) in &self.extra {
+            let values = extra.entry(key.clone()).or_insert_with(|| json!([]));
+            if let Some(values) = values.as_array_mut() {
+                values.push(value.as_str().into());
+            }
+        }
+        if !extra.is_empty() {
+            user["extra"] = extra.into();
+        }
+        user
     }
 
     pub(crate) fn is_master(&self) -> bool {

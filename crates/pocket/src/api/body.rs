@@ -1,5 +1,7 @@
 //! Request bodies: reading, limits, JSON and YAML, and whether the object is of the right kind.
 
+mod doubles;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,19 +14,26 @@ use super::protobuf;
 use super::resource::Resource;
 use super::status::Failure;
 
+pub(crate) use doubles::Doubles;
+
 /// The largest body taken: what etcd admits on a real server.
 pub(crate) const LIMIT: usize = 3 << 20;
 /// A body has to be complete after this.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How much and how long a client that sends too much may go on sending before it is answered.
+const DISCARDED: usize = 8 << 20;
+const LINGER: Duration = Duration::from_secs(2);
 /// Deeper objects are refused, so that whatever is stored can be parsed again.
 const DEPTH: usize = 96;
 
 /// Reads a whole body.
-pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
-    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+pub(crate) async fn read(mut body: Body) -> Result<Bytes, Failure> {
+    let whole = tokio::time::timeout(PATIENCE, Limited::new(&mut body, LIMIT).collect());
     match whole.await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            // A client that is still sending would take the end of the connection for a failure, not the answer.
+            let _ = tokio::time::timeout(LINGER, discard(body)).await;
             Err(Failure::too_large(LIMIT))
         }
         Ok(Err(_)) => Err(Failure::bad_request("the request body could not be read")),
@@ -36,6 +45,18 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
                 message,
             ))
         }
+    }
+}
+
+/// Reads on without keeping anything, as far as a client may have been mistaken about the limit.
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(size) else {
+            return;
+        };
+        left = rest;
     }
 }
 
@@ -51,24 +72,27 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
         .trim()
 }
 
-/// Decodes an object sent to be created or updated.
+/// Decodes an object sent to be created or updated, and tells which fields were given twice.
 pub(crate) fn object(
     headers: &HeaderMap,
     body: &[u8],
     resource: &Resource,
-) -> Result<Value, Failure> {
-    let value = match media_type(headers) {
+) -> Result<(Value, Doubles), Failure> {
+    let refused = || Failure::unsupported_media("application/json, application/yaml");
+    let (value, doubles) = match media_type(headers) {
         "" | "application/json" => json(body, &resource.kind)?,
-        "application/yaml" => yaml(body)?,
-        protobuf::MEDIA_TYPE => protobuf::decode(body)
-            .ok_or_else(|| Failure::unsupported_media("application/json, application/yaml"))?,
+        "application/yaml" => lined(body)?,
+        protobuf::MEDIA_TYPE => {
+            let value = protobuf::decode(body).ok_or_else(refused)?;
+            (value, Doubles::default())
+        }
         _ => {
             return Err(Failure::unsupported_media(
                 "application/json, application/yaml",
             ));
         }
     };
-    right_kind(value, resource)
+    Ok((right_kind(value, resource)?, doubles))
 }
 
 /// Checks that an object is of the kind its URL says, and completes it.
@@ -113,8 +137,8 @@ pub(crate) fn right_kind(mut value: Value, resource: &Resource) -> Result<Value,
     Ok(value)
 }
 
-fn json(body: &[u8], kind: &str) -> Result<Value, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
+fn json(body: &[u8], kind: &str) -> Result<(Value, Doubles), Failure> {
+    doubles::json(body).map_err(|error| {
         let what = if error.is_eof() {
             "unexpected end of JSON input".to_owned()
         } else {
@@ -128,12 +152,12 @@ fn json(body: &[u8], kind: &str) -> Result<Value, Failure> {
     })
 }
 
-/// Any JSON value, for options and patches.
-pub(crate) fn plain_json(body: &[u8]) -> Result<Value, Failure> {
-    let value = serde_json::from_slice(body)
-        .map_err(|error| Failure::bad_request(format!("error decoding the body: {error}")))?;
+/// Any JSON value, for patches.
+pub(crate) fn plain_json(body: &[u8]) -> Result<(Value, Doubles), Failure> {
+    let (value, doubles) = doubles::json(body)
+        .map_err(|error| Failure::bad_request(format!("error decoding patch: {error}")))?;
     check_depth(&value)?;
-    Ok(value)
+    Ok((value, doubles))
 }
 
 /// YAML, of which JSON is a part, or protobuf, which cannot be mistaken for either.
@@ -145,12 +169,23 @@ pub(crate) fn yaml(body: &[u8]) -> Result<Value, Failure> {
         check_depth(&value)?;
         return Ok(value);
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Failure::bad_request("error decoding YAML: the body is not UTF-8"))?;
-    let value = serde_saphyr::from_str(text)
-        .map_err(|error| Failure::bad_request(format!("error decoding YAML: {error}")))?;
-    check_depth(&value)?;
-    Ok(value)
+    Ok(lined(body)?.0)
+}
+
+/// YAML, of which JSON is a part; fields given twice are told with their lines.
+pub(crate) fn lined(body: &[u8]) -> Result<(Value, Doubles), Failure> {
+    let decoded = match doubles::json(body) {
+        Ok((value, doubles)) if doubles.fields.is_empty() => (value, doubles),
+        _ => {
+            let refused = |error: &dyn std::fmt::Display| {
+                Failure::bad_request(format!("error decoding YAML: {error}"))
+            };
+            let text = std::str::from_utf8(body).map_err(|error| refused(&error))?;
+            doubles::yaml(text).map_err(|error| refused(&error))?
+        }
+    };
+    check_depth(&decoded.0)?;
+    Ok(decoded)
 }
 
 fn summary(body: &[u8]) -> String {
@@ -171,6 +206,11 @@ fn summary(body: &[u8]) -> String {
 
 /// Refuses values that nest too deeply.
 pub(crate) fn check_depth(value: &Value) -> Result<(), Failure> {
+    check_depth_below(value, 0)
+}
+
+/// Refuses a value that nests too deeply where it is to stand.
+pub(crate) fn check_depth_below(value: &Value, above: usize) -> Result<(), Failure> {
     fn fits(value: &Value, left: usize) -> bool {
         if left == 0 {
             return false;
@@ -182,5 +222,7 @@ pub(crate) fn check_depth(value: &Value) -> Result<(), Failure> {
         }
     }
     let refused = || Failure::bad_request("the object nests too deeply");
-    fits(value, DEPTH).then_some(()).ok_or_else(refused)
+    fits(value, DEPTH.saturating_sub(above))
+        .then_some(())
+        .ok_or_else(refused)
 }

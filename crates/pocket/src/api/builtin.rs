@@ -268,6 +268,7 @@ pub(crate) const ALL: &[Builtin] = &[
         categories: &["all"],
         subs: &[
             sub("attach", "PodAttachOptions", &["create", "get"]),
+            sub("binding", "Binding", &["create"]),
             Sub {
                 of: Some(("policy", "v1")),
                 ..sub("eviction", "Eviction", &["create"])
@@ -369,10 +370,45 @@ pub(crate) const ALL: &[Builtin] = &[
         ..BASE
     },
     Builtin {
+        group: "authentication.k8s.io",
+        plural: "tokenreviews",
+        singular: "tokenreview",
+        kind: "TokenReview",
+        namespaced: false,
+        verbs: Verbs::CreateOnly,
+        ..BASE
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        plural: "localsubjectaccessreviews",
+        singular: "localsubjectaccessreview",
+        kind: "LocalSubjectAccessReview",
+        verbs: Verbs::CreateOnly,
+        ..BASE
+    },
+    Builtin {
         group: "authorization.k8s.io",
         plural: "selfsubjectaccessreviews",
         singular: "selfsubjectaccessreview",
         kind: "SelfSubjectAccessReview",
+        namespaced: false,
+        verbs: Verbs::CreateOnly,
+        ..BASE
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        plural: "selfsubjectrulesreviews",
+        singular: "selfsubjectrulesreview",
+        kind: "SelfSubjectRulesReview",
+        namespaced: false,
+        verbs: Verbs::CreateOnly,
+        ..BASE
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        plural: "subjectaccessreviews",
+        singular: "subjectaccessreview",
+        kind: "SubjectAccessReview",
         namespaced: false,
         verbs: Verbs::CreateOnly,
         ..BASE
@@ -432,6 +468,30 @@ pub(crate) const ALL: &[Builtin] = &[
         ..BASE
     },
     Builtin {
+        group: "admissionregistration.k8s.io",
+        plural: "mutatingwebhookconfigurations",
+        singular: "mutatingwebhookconfiguration",
+        kind: "MutatingWebhookConfiguration",
+        namespaced: false,
+        categories: &["api-extensions"],
+        generation: true,
+        rules: WEBHOOK_RULES,
+        bare: &[],
+        ..BASE
+    },
+    Builtin {
+        group: "admissionregistration.k8s.io",
+        plural: "validatingwebhookconfigurations",
+        singular: "validatingwebhookconfiguration",
+        kind: "ValidatingWebhookConfiguration",
+        namespaced: false,
+        categories: &["api-extensions"],
+        generation: true,
+        rules: WEBHOOK_RULES,
+        bare: &[],
+        ..BASE
+    },
+    Builtin {
         group: "apiextensions.k8s.io",
         plural: "customresourcedefinitions",
         singular: "customresourcedefinition",
@@ -485,6 +545,13 @@ const EVENT_RULES: &[(&str, Rule)] = &[
     ("involvedObject", Rule::AtomicMap),
     ("regarding", Rule::AtomicMap),
     ("related", Rule::AtomicMap),
+];
+
+const WEBHOOK_RULES: &[(&str, Rule)] = &[
+    ("webhooks", Rule::Keyed(&["name"])),
+    ("webhooks.matchConditions", Rule::Keyed(&["name"])),
+    ("webhooks.namespaceSelector", Rule::AtomicMap),
+    ("webhooks.objectSelector", Rule::AtomicMap),
 ];
 
 impl Builtin {

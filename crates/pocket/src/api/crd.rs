@@ -1,11 +1,17 @@
 //! CustomResourceDefinitions: what they define, their defaults, their conditions.
 
+mod status;
+mod validate;
+
 use serde_json::{Value, json};
 
 use super::object;
 use super::resource::{Body, Custom, Resource, ScalePaths};
-use super::schema::Schema;
-use super::status::Cause;
+use crate::schema::Schema;
+use crate::table::Printer;
+
+pub(crate) use status::{accept, initial_status, is_established, terminating};
+pub(crate) use validate::validate;
 
 /// The storage key of the definitions themselves.
 pub(crate) const KEY: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -29,6 +35,23 @@ pub(crate) fn resources(definition: &Value) -> Vec<Resource> {
         .collect()
 }
 
+/// Which state of a definition something was made from: changes of metadata and status do not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Edition {
+    uid: String,
+    generation: i64,
+}
+
+impl Edition {
+    pub(crate) fn of(definition: &Value) -> Self {
+        let generation = object::at(definition, &["metadata", "generation"]).as_i64();
+        Self {
+            uid: object::meta(definition, "uid").to_owned(),
+            generation: generation.unwrap_or_default(),
+        }
+    }
+}
+
 fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
     let spec = &definition["spec"];
     let names = &spec["names"];
@@ -41,10 +64,6 @@ fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
     };
     let group = text(spec, "group");
     let plural = text(names, "plural");
-    let schema = match &version["schema"]["openAPIV3Schema"] {
-        Value::Null => Schema::open(),
-        source => Schema::compile(source),
-    };
     let columns = object::list(version, &["additionalPrinterColumns"]);
     Resource {
         key: format!("{plural}.{group}").into(),
@@ -58,9 +77,10 @@ fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
         status: version["subresources"]["status"].is_object(),
         scale: scale(&version["subresources"]["scale"]),
         body: Body::Custom(Box::new(Custom {
-            schema,
-            columns: columns.to_vec(),
+            schema: Schema::load(&version["schema"]["openAPIV3Schema"]),
+            printer: Printer::custom(columns),
             storage_version: stored.to_owned(),
+            edition: Edition::of(definition),
         })),
         group,
         plural,
@@ -110,94 +130,4 @@ pub(crate) fn default(definition: &mut Value) {
         object::default_to(names, "singular", kind.to_lowercase());
         object::default_to(names, "listKind", format!("{kind}List"));
     }
-}
-
-/// The status of a new definition, before its names are accepted.
-pub(crate) fn initial_status(definition: &mut Value) {
-    let versions = object::list(definition, &["spec", "versions"]);
-    let stored = versions.iter().filter(|version| version["storage"] == true);
-    let stored: Vec<Value> = stored.map(|version| version["name"].clone()).collect();
-    definition["status"] = json!({
-        "conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored,
-    });
-}
-
-/// The status of a definition whose names are accepted.
-pub(crate) fn establish(definition: &mut Value, now: &str) {
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({"type": kind, "status": "True", "lastTransitionTime": now,
-            "reason": reason, "message": message})
-    };
-    definition["status"]["acceptedNames"] = definition["spec"]["names"].clone();
-    definition["status"]["conditions"] = json!([
-        condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-        condition(
-            "Established",
-            "InitialNamesAccepted",
-            "the initial names have been accepted"
-        ),
-    ]);
-}
-
-/// Marks a definition whose objects are being deleted.
-pub(crate) fn terminating(definition: &mut Value, now: &str) {
-    let condition = json!({"type": "Terminating", "status": "True", "lastTransitionTime": now,
-        "reason": "InstanceDeletionPending",
-        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"});
-    let conditions = &mut definition["status"]["conditions"];
-    match conditions.as_array_mut() {
-        Some(list) => {
-            list.retain(|one| one["type"] != "Terminating");
-            list.push(condition);
-        }
-        None => *conditions = json!([condition]),
-    }
-}
-
-/// What is wrong with a definition.
-pub(crate) fn validate(definition: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let spec = &definition["spec"];
-    let (group, plural) = (
-        object::text(spec, &["group"]),
-        object::text(spec, &["names", "plural"]),
-    );
-    let expected = format!("{plural}.{group}");
-    let name = object::meta(definition, "name");
-    for (field, path) in [
-        ("spec.group", ["group", ""]),
-        ("spec.scope", ["scope", ""]),
-        ("spec.names.plural", ["names", "plural"]),
-        ("spec.names.kind", ["names", "kind"]),
-    ] {
-        let path: Vec<&str> = path.into_iter().filter(|part| !part.is_empty()).collect();
-        if object::text(spec, &path).is_empty() {
-            causes.push(Cause::required(field, ""));
-        }
-    }
-    if causes.is_empty() && name != expected {
-        let detail = "must be spec.names.plural+\".\"+spec.group";
-        causes.push(Cause::invalid("metadata.name", &Value::from(name), detail));
-    }
-    let versions = object::list(spec, &["versions"]);
-    if versions
-        .iter()
-        .filter(|version| version["storage"] == true)
-        .count()
-        != 1
-    {
-        let detail = "must have exactly one version marked as storage version";
-        causes.push(Cause {
-            reason: "FieldValueInvalid",
-            message: format!("Invalid value: {detail}"),
-            field: "spec.versions".into(),
-        });
-    }
-    for (at, version) in versions.iter().enumerate() {
-        if !version["schema"]["openAPIV3Schema"].is_object() {
-            let field = format!("spec.versions[{at}].schema.openAPIV3Schema");
-            causes.push(Cause::required(field, "schemas are required"));
-        }
-    }
-    causes
 }

@@ -13,7 +13,9 @@ use super::status::{Failure, json_response};
 /// Pages that need no identity.
 pub(super) fn open(path: &str) -> Option<Response> {
     match path.trim_end_matches('/') {
-        "/healthz" | "/livez" | "/readyz" => Some((StatusCode::OK, "ok").into_response()),
+        "/healthz" | "/livez" | "/readyz" | "/healthz/ping" | "/livez/ping" | "/readyz/ping" => {
+            Some((StatusCode::OK, "ok").into_response())
+        }
         "/version" => Some(json_response(StatusCode::OK, &version())),
         _ => None,
     }
@@ -63,17 +65,24 @@ pub(super) fn answer(
                 .collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
-        ["apis", name] if groups(&registry).iter().any(|one| one == name) => {
+        ["apis", name] if knows(&registry, name) => {
             let mut group = group(&registry, name);
             group["kind"] = "APIGroup".into();
             group["apiVersion"] = "v1".into();
             group
         }
         ["api", version] => return Some(resources(&registry, "", version)),
-        ["apis", group, version] => return Some(resources(&registry, group, version)),
+        ["apis", group, version] if knows(&registry, group) => {
+            return Some(resources(&registry, group, version));
+        }
         _ => return None,
     };
     Some(Ok(json_response(StatusCode::OK, &body)))
+}
+
+/// Whether anything of the group is served; of others there is not even a refusal in the API's words.
+pub(super) fn knows(registry: &Registry, group: &str) -> bool {
+    registry.all().iter().any(|one| one.group == group)
 }
 
 /// Names of the groups besides the core, in order of first appearance.

@@ -1,8 +1,12 @@
 //! From a request to an answer.
 
+mod admit;
 mod call;
 mod create;
 mod delete;
+mod impersonate;
+mod last_applied;
+mod odd;
 mod patch;
 mod pod;
 mod present;
@@ -21,7 +25,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use self::call::Call;
 use super::auth::Identity;
 use super::builtin::Verbs;
-use super::request::{self, Accept, Options, Route};
+use super::options::Options;
+use super::request::{self, Accept, Route};
 use super::resource::Resource;
 use super::status::Failure;
 use super::{ApiServer, discovery, openapi};
@@ -40,9 +45,9 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
         return Ok(response);
     }
     let certified = request.extensions().get::<Identity>().cloned();
-    let identity = certified.or_else(|| token::bearer(server, request.headers()));
+    let identity = certified.or_else(|| review::bearer(server, request.headers()));
     let identity = identity.ok_or_else(Failure::unauthorized)?;
-    let identity = impersonate(identity, request.headers())?;
+    let identity = impersonate::identity(server, identity, request.headers())?;
     if let Some(response) = discovery::answer(server, &request) {
         return only_reading(request.method()).and(response);
     }
@@ -53,6 +58,9 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
         return Ok(no_such_page());
     };
     let registry = server.registry();
+    if !discovery::knows(&registry, &route.group) {
+        return Ok(no_such_page());
+    }
     let resource = registry
         .find(&route.group, &route.version, &route.plural)
         .ok_or_else(Failure::no_such_resource)?;
@@ -68,35 +76,14 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
         request.headers(),
     );
     call.authorize()?;
-    dispatch(&call, request).await
-}
-
-/// Those who may do everything may act as somebody else.
-fn impersonate(identity: Identity, headers: &HeaderMap) -> Result<Identity, Failure> {
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let Some(user) = headers.get("impersonate-user").map(text) else {
-        return Ok(identity);
-    };
-    if !identity.is_master() {
-        let detail = format!(
-            "User \"{}\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope",
-            identity.user
-        );
-        return Err(Failure::forbidden("users", "", &user, &detail));
+    call.options.check(verb)?;
+    // What Pods answer by themselves has forms of its own.
+    let ours = matches!(call.route.subresource.as_str(), "" | "status" | "scale");
+    if ours && Accept::parse(request.headers()).is_none() {
+        return Err(Failure::not_acceptable());
     }
-    let groups: Vec<String> = headers
-        .get_all("impersonate-group")
-        .iter()
-        .map(text)
-        .collect();
-    let account = user
-        .strip_prefix("system:serviceaccount:")
-        .and_then(|rest| rest.split_once(':'));
-    if let (Some((namespace, name)), true) = (account, groups.is_empty()) {
-        return Ok(Identity::service_account(namespace, name));
-    }
-    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-    Ok(Identity::new(&user, &groups))
+    let answered = dispatch(&call, request).await;
+    Ok(answered.unwrap_or_else(|failure| present::failure(&call, failure)))
 }
 
 fn only_reading(method: &Method) -> Result<(), Failure> {
@@ -137,7 +124,11 @@ async fn dispatch(call: &Call<'_>, request: Request<Body>) -> Result<Response, F
         ("token", Some(_)) if resource.is("serviceaccounts") && method == Method::POST => {
             token::create(call, request).await
         }
-        (_, Some(_)) if resource.is("pods") => pod::answer(call, request).await,
+        (_, Some(_)) if resource.is("pods") => {
+            let uri = request.uri().clone();
+            admit::connect(call, &uri).await?;
+            pod::answer(call, request).await
+        }
         ("finalize", Some(_)) if resource.is("namespaces") => match method {
             Method::PUT => update::put(call, request).await,
             _ => Err(Failure::method_not_allowed()),
@@ -204,5 +195,5 @@ fn manager(options: &Options, headers: &HeaderMap) -> String {
 
 /// The form of the answer.
 fn accept(headers: &HeaderMap) -> Accept {
-    Accept::parse(headers)
+    Accept::parse(headers).unwrap_or(Accept::Json)
 }

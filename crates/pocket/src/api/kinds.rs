@@ -3,9 +3,13 @@
 //! `default` is what decoding fills in, and the writer owns it. `admit` and `prepare` are what
 //! the server decides itself; nobody owns that.
 
+mod more;
 mod pod;
+mod quantity;
 mod service;
 mod small;
+mod webhooks;
+mod words;
 
 use serde_json::{Value, json};
 
@@ -18,18 +22,20 @@ use super::{crd, strategic};
 /// Fills in defaults, as decoding does.
 pub(crate) fn default(resource: &Resource, value: &mut Value) -> Result<(), Failure> {
     match resource.kind_key() {
-        "Pod" => pod::default(value),
+        "Pod" => return pod::default(value),
         "Service" => service::default(value),
         "Secret" => return small::default_secret(value),
         "Endpoints" => small::default_endpoints(value),
         "EndpointSlice" => small::default_endpoint_slice(value),
-        "PersistentVolumeClaim" => small::default_claim(value),
-        "PersistentVolume" => small::default_volume(value),
+        "PersistentVolumeClaim" => return small::default_claim(value),
+        "PersistentVolume" => return small::default_volume(value),
         "CustomResourceDefinition" => crd::default(value),
         "Event" => small::default_event(value),
         "StorageClass" => small::default_storage_class(value),
         "Namespace" => small::default_namespace(value),
         "RoleBinding" | "ClusterRoleBinding" => small::default_binding(value),
+        "MutatingWebhookConfiguration" => webhooks::default(value, true),
+        "ValidatingWebhookConfiguration" => webhooks::default(value, false),
         _ => {}
     }
     Ok(())
@@ -64,10 +70,27 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
     match resource.kind_key() {
         "Pod" => pod::validate(value, old, &mut causes),
         "Service" => service::validate(value, old, &mut causes),
-        "ConfigMap" | "Secret" => small::validate_data(value, old, &mut causes),
-        "PersistentVolumeClaim" => small::validate_claim(value, old, &mut causes),
-        "CustomResourceDefinition" => causes.extend(crd::validate(value)),
-        "RoleBinding" | "ClusterRoleBinding" => small::validate_binding(value, old, &mut causes),
+        "ConfigMap" => small::validate_data(value, old, &mut causes),
+        "Secret" => {
+            small::validate_data(value, old, &mut causes);
+            more::secret(value, &mut causes);
+        }
+        "PersistentVolumeClaim" => {
+            small::validate_claim(value, old, &mut causes);
+            more::claim(value, old, &mut causes);
+        }
+        "Role" | "ClusterRole" => more::role(value, resource.namespaced, &mut causes),
+        "Lease" => more::lease(value, &mut causes),
+        "PodDisruptionBudget" => more::budget(value, &mut causes),
+        "Event" => more::event(value, &mut causes),
+        "CustomResourceDefinition" => causes.extend(crd::validate(value, old)),
+        "RoleBinding" | "ClusterRoleBinding" => {
+            more::binding(value, resource.namespaced, &mut causes);
+            small::validate_binding(value, old, &mut causes);
+        }
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
+            webhooks::validate(value, &mut causes);
+        }
         _ => {}
     }
     causes
@@ -76,8 +99,7 @@ pub(crate) fn validate(resource: &Resource, value: &Value, old: Option<&Value>) 
 /// Which rule the names of a kind follow.
 pub(crate) fn name_rule(resource: &Resource) -> names::Rule {
     match resource.kind_key() {
-        "Namespace" => names::Rule::Label,
-        "Service" => names::Rule::Label1035,
+        "Namespace" | "Service" => names::Rule::Label,
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => names::Rule::PathSegment,
         _ => names::Rule::Subdomain,
     }

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use super::object;
 use super::status::Cause;
+use crate::schema::names::{LABEL, LABEL_VALUE, NAME, SUBDOMAIN, is_label, is_name};
 
 /// The rule that names of a kind follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,22 +13,14 @@ pub(crate) enum Rule {
     Subdomain,
     /// One label, 63 characters.
     Label,
-    /// One label that starts with a letter.
-    Label1035,
     /// Anything that can stand in a path.
     PathSegment,
 }
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
-    characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
-    'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric \
-    characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  \
-    or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or \
-    '-', start with an alphabetic character, and end with an alphanumeric character (e.g. \
-    'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+const LONGEST_LABEL: usize = 63;
+const LONG_LABEL: &str = "must be no more than 63 bytes";
+/// Keys and values of all annotations together, in bytes.
+pub(crate) const MOST_ANNOTATED: usize = 256 << 10;
 
 /// What is wrong with a name.
 pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
@@ -34,11 +28,6 @@ pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
     let (limit, wording, fits) = match rule {
         Rule::Subdomain => (253, SUBDOMAIN, name.split('.').all(is_label)),
         Rule::Label => (63, LABEL, is_label(name)),
-        Rule::Label1035 => (
-            63,
-            LABEL_1035,
-            is_label(name) && !name.starts_with(|c: char| c.is_ascii_digit()),
-        ),
         Rule::PathSegment => {
             let bad = ["/", "%"].iter().find(|part| name.contains(**part));
             return match (name, bad) {
@@ -68,11 +57,6 @@ pub(crate) fn check(rule: Rule, name: &str) -> Vec<Cause> {
     causes
 }
 
-fn is_label(text: &str) -> bool {
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(edge) && text.ends_with(edge) && text.chars().all(|c| edge(c) || c == '-')
-}
-
 /// What is wrong with labels and annotations.
 pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
     for (key, value) in object["metadata"]["labels"]
@@ -81,43 +65,78 @@ pub(crate) fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
         .flatten()
     {
         let text = value.as_str().unwrap_or_default();
-        if text.len() > 63 {
-            let detail = "must be no more than 63 bytes";
-            causes.push(Cause::invalid("metadata.labels", value, detail));
+        if text.len() > LONGEST_LABEL {
+            causes.push(Cause::invalid("metadata.labels", value, LONG_LABEL));
         }
         if !is_label_value(text) {
-            let detail = "a valid label must be an empty string or consist of alphanumeric \
-                characters, '-', '_' or '.', and must start and end with an alphanumeric character \
-                (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-                '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-            causes.push(Cause::invalid("metadata.labels", value, detail));
+            causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE));
         }
         if !is_qualified(key) {
             causes.push(bad_key("metadata.labels", key));
         }
     }
-    for (key, _) in object["metadata"]["annotations"]
+    let mut size = 0;
+    for (key, value) in object["metadata"]["annotations"]
         .as_object()
         .into_iter()
         .flatten()
     {
+        size += key.len() + value.as_str().map_or(0, str::len);
         if !is_qualified(&key.to_lowercase()) {
             causes.push(bad_key("metadata.annotations", key));
+        }
+    }
+    if size > MOST_ANNOTATED {
+        causes.push(Cause {
+            reason: "FieldValueTooLong",
+            message: format!("Too long: may not be more than {MOST_ANNOTATED} bytes"),
+            field: "metadata.annotations".into(),
+        });
+    }
+}
+
+/// What is wrong with the key of a label.
+pub(crate) fn key_problem(key: &str) -> Option<String> {
+    (!is_qualified(key)).then(|| bad_key("", key).message)
+}
+
+/// What is wrong with the value of a label.
+pub(crate) fn label_problem(text: &str) -> Option<String> {
+    let problem = |detail| Cause::invalid("", &Value::from(text), detail).message;
+    if text.len() > LONGEST_LABEL {
+        return Some(problem(LONG_LABEL));
+    }
+    (!is_label_value(text)).then(|| problem(LABEL_VALUE))
+}
+
+/// What is wrong with finalizers: besides those of Kubernetes itself they name their owner.
+pub(crate) fn check_finalizers(object: &Value, causes: &mut Vec<Cause>) {
+    const STANDARD: [&str; 3] = ["orphan", "foregroundDeletion", "kubernetes"];
+    let finalizers = object::finalizers(object);
+    for (at, name) in finalizers.into_iter().enumerate() {
+        if !is_qualified(&name.to_lowercase()) {
+            causes.push(bad_key("metadata.finalizers", name));
+        } else if !name.contains('/') && !STANDARD.contains(&name) {
+            let field = format!("metadata.finalizers[{at}]");
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(field, &Value::from(name), detail));
         }
     }
 }
 
 fn bad_key(field: &str, key: &str) -> Cause {
-    let detail = "name part must consist of alphanumeric characters, '-', '_' or '.', and must \
-        start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
-        '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-    Cause::invalid(field, &Value::from(key), detail)
+    let detail = if key.matches('/').count() > 1 {
+        format!(
+            "a valid label key {NAME} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        )
+    } else {
+        format!("name part {NAME}")
+    };
+    Cause::invalid(field, &Value::from(key), &detail)
 }
 
 fn is_label_value(text: &str) -> bool {
-    let edge = |c: char| c.is_ascii_alphanumeric();
-    let inner = |c: char| edge(c) || matches!(c, '-' | '_' | '.');
-    text.is_empty() || (text.starts_with(edge) && text.ends_with(edge) && text.chars().all(inner))
+    text.is_empty() || is_name(text)
 }
 
 fn is_qualified(key: &str) -> bool {

@@ -1,9 +1,8 @@
-//! Understanding a request: its path, its query, what it accepts.
+//! Understanding a request: its path, what it does, what it accepts.
 
-use axum::extract::Query;
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Method, header};
 
-use super::status::Failure;
+use super::options::Options;
 
 /// A path below `/api/v1` or `/apis/<group>/<version>`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,7 +60,7 @@ impl Route {
 }
 
 /// Undoes percent-encoding.
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -76,111 +75,6 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// How unknown fields are treated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum FieldValidation {
-    Ignore,
-    #[default]
-    Warn,
-    Strict,
-}
-
-/// The query parameters of all verbs.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Options {
-    pub(crate) label_selector: String,
-    pub(crate) field_selector: String,
-    pub(crate) limit: Option<usize>,
-    pub(crate) continue_token: String,
-    pub(crate) resource_version: String,
-    pub(crate) version_match: String,
-    pub(crate) watch: bool,
-    pub(crate) bookmarks: bool,
-    pub(crate) send_initial_events: Option<bool>,
-    pub(crate) timeout_seconds: Option<u64>,
-    pub(crate) dry_run: bool,
-    pub(crate) field_manager: String,
-    pub(crate) field_validation: FieldValidation,
-    pub(crate) force: bool,
-    pub(crate) grace_period: Option<i64>,
-    pub(crate) propagation: String,
-    pub(crate) orphan: Option<bool>,
-    /// Everything, for subresources with parameters of their own.
-    pub(crate) all: Vec<(String, String)>,
-}
-
-impl Options {
-    pub(crate) fn parse(uri: &Uri) -> Result<Self, Failure> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|error| Failure::bad_request(error.to_string()))?;
-        let mut options = Self::default();
-        for (name, value) in &pairs {
-            options.set(name, value)?;
-        }
-        options.all = pairs;
-        Ok(options)
-    }
-
-    /// A parameter by name.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.all
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
-        let flag = || matches!(value, "true" | "1" | "True" | "TRUE" | "t");
-        let number = || {
-            let bad = || Failure::bad_request(format!("invalid value {value:?} for {name}"));
-            value.parse::<i64>().map_err(|_| bad())
-        };
-        match name {
-            "labelSelector" => value.clone_into(&mut self.label_selector),
-            "fieldSelector" => value.clone_into(&mut self.field_selector),
-            "limit" => self.limit = usize::try_from(number()?).ok().filter(|limit| *limit > 0),
-            "continue" => value.clone_into(&mut self.continue_token),
-            "resourceVersion" => value.clone_into(&mut self.resource_version),
-            "resourceVersionMatch" => value.clone_into(&mut self.version_match),
-            "watch" => self.watch = flag(),
-            "allowWatchBookmarks" => self.bookmarks = flag(),
-            "sendInitialEvents" => self.send_initial_events = Some(flag()),
-            "timeoutSeconds" => self.timeout_seconds = u64::try_from(number()?).ok(),
-            "dryRun" => self.dry_run = dry_run(value)?,
-            "fieldManager" => value.clone_into(&mut self.field_manager),
-            "fieldValidation" => self.field_validation = field_validation(value)?,
-            "force" => self.force = flag(),
-            "gracePeriodSeconds" => self.grace_period = Some(number()?),
-            "propagationPolicy" => value.clone_into(&mut self.propagation),
-            "orphanDependents" => self.orphan = Some(flag()),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// The one value that `dryRun` may have.
-pub(crate) fn dry_run(value: &str) -> Result<bool, Failure> {
-    match value {
-        "All" => Ok(true),
-        "" => Ok(false),
-        other => Err(Failure::bad_request(format!(
-            "invalid dryRun value {other:?}: supported values: \"All\""
-        ))),
-    }
-}
-
-fn field_validation(value: &str) -> Result<FieldValidation, Failure> {
-    match value {
-        "Strict" => Ok(FieldValidation::Strict),
-        "Ignore" => Ok(FieldValidation::Ignore),
-        "Warn" | "" => Ok(FieldValidation::Warn),
-        other => Err(Failure::bad_request(format!(
-            "invalid fieldValidation value {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
-        ))),
-    }
-}
-
 /// The form in which the client wants objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accept {
@@ -191,7 +85,8 @@ pub(crate) enum Accept {
 }
 
 impl Accept {
-    pub(crate) fn parse(headers: &HeaderMap) -> Self {
+    /// The form to answer in; `None` when the client takes none that there is.
+    pub(crate) fn parse(headers: &HeaderMap) -> Option<Self> {
         let text = headers
             .get(header::ACCEPT)
             .and_then(|value| value.to_str().ok());
@@ -212,15 +107,15 @@ impl Accept {
                 }
             }
             match (form, version) {
-                ("Table", "v1") => return Self::Table,
+                ("Table", "v1") => return Some(Self::Table),
                 ("PartialObjectMetadata" | "PartialObjectMetadataList", "v1") => {
-                    return Self::Metadata;
+                    return Some(Self::Metadata);
                 }
-                ("", _) => return Self::Json,
+                ("", _) => return Some(Self::Json),
                 _ => {}
             }
         }
-        Self::Json
+        None
     }
 }
 
@@ -293,7 +188,7 @@ mod tests {
         let accept = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, http::HeaderValue::from_static(text));
-            Accept::parse(&headers)
+            Accept::parse(&headers).unwrap()
         };
         assert_eq!(
             accept("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),

@@ -1,6 +1,6 @@
 //! What the server serves: one descriptor per kind and version, built in or from a CRD.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -9,9 +9,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::builtin::{self, Builtin};
-use super::crd;
-use super::schema::Schema;
+use super::crd::{self, Edition};
 use super::shape::Shape;
+use crate::schema::Schema;
+use crate::table::Printer;
 
 /// One served kind in one version.
 #[derive(Debug)]
@@ -53,8 +54,10 @@ pub(crate) enum Body {
 pub(crate) struct Custom {
     pub(crate) schema: Schema,
     /// The `additionalPrinterColumns`.
-    pub(crate) columns: Vec<Value>,
+    pub(crate) printer: Printer,
     pub(crate) storage_version: String,
+    /// The state of the definition that this was made from.
+    pub(crate) edition: Edition,
 }
 
 impl Resource {
@@ -126,7 +129,7 @@ pub(crate) fn group_version(group: &str, version: &str) -> String {
     }
 }
 
-/// Everything served at one moment; replaced as a whole when a CRD changes.
+/// Everything served at one moment; replaced when a CRD changes, but for what the CRD does not define.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     resources: Vec<Arc<Resource>>,
@@ -134,28 +137,48 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// The built-in kinds and what these CRDs define.
-    pub(crate) fn new<'a>(crds: impl Iterator<Item = &'a Value>) -> Self {
-        let mut registry = Self::default();
-        for builtin in builtin::ALL {
-            registry.add(builtin.resource());
-        }
-        for definition in crds {
-            for resource in crd::resources(definition) {
-                registry.add(resource);
-            }
-        }
-        registry
+    /// The built-in kinds.
+    pub(crate) fn built_in() -> Self {
+        let kinds = builtin::ALL.iter();
+        Self::of(kinds.map(|kind| Arc::new(kind.resource())).collect())
     }
 
-    fn add(&mut self, resource: Resource) {
-        let path = (
-            resource.group.clone(),
-            resource.version.clone(),
-            resource.plural.clone(),
-        );
-        self.by_path.insert(path, self.resources.len());
-        self.resources.push(Arc::new(resource));
+    fn of(resources: Vec<Arc<Resource>>) -> Self {
+        let path = |one: &Resource| (one.group.clone(), one.version.clone(), one.plural.clone());
+        let paths = resources
+            .iter()
+            .enumerate()
+            .map(|(at, one)| (path(one), at));
+        Self {
+            by_path: paths.collect(),
+            resources,
+        }
+    }
+
+    /// The same with what this definition defines now; `None` if that is what it defined before.
+    pub(crate) fn with(&self, name: &str, definition: Option<&Value>) -> Option<Self> {
+        let definition = definition.filter(|one| crd::is_established(one));
+        let edition = definition.map(Edition::of);
+        let is_its = |one: &Arc<Resource>| one.custom().is_some() && &*one.key == name;
+        let mut before = self.resources.iter().filter(|one| is_its(one));
+        let known = before.next().and_then(|one| one.custom());
+        if known.map(|custom| &custom.edition) == edition.as_ref() {
+            return None;
+        }
+        let mut resources = self.resources.clone();
+        resources.retain(|one| !is_its(one));
+        // Built-in kinds come first, the others in the order of their definitions.
+        let comes_before = |one: &Arc<Resource>| one.custom().is_none() || &*one.key < name;
+        let at = resources.iter().take_while(|one| comes_before(one)).count();
+        let defined = definition.map(crd::resources).unwrap_or_default();
+        resources.splice(at..at, defined.into_iter().map(Arc::new));
+        Some(Self::of(resources))
+    }
+
+    /// The names of the definitions that custom kinds are of.
+    pub(crate) fn definitions(&self) -> BTreeSet<Arc<str>> {
+        let custom = self.resources.iter().filter(|one| one.custom().is_some());
+        custom.map(|one| Arc::clone(&one.key)).collect()
     }
 
     /// The kind at a collection path.

@@ -1,7 +1,11 @@
 //! How a value's parts are merged and owned: which lists are keyed, which maps are one piece.
 
+use serde_json::Value;
+
 use super::builtin::{Builtin, Rule};
-use super::schema::Schema;
+use crate::schema::{Cursor, Schema};
+
+pub(crate) use crate::schema::ListKind;
 
 /// The type of one place in an object, as far as merging and ownership need it.
 #[derive(Clone, Debug)]
@@ -14,22 +18,13 @@ pub(crate) enum Shape<'a> {
         /// An element of the list at the path, not the list.
         element: bool,
     },
-    /// A place in a custom kind.
-    Schema(&'a Schema),
-    /// Nothing known: maps are granular and lists atomic.
-    Unknown,
-}
-
-/// How the elements of a list are told apart.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum ListKind {
-    /// The list is one piece.
-    #[default]
-    Atomic,
-    /// Scalars, each at most once.
-    Set,
-    /// Objects identified by these members.
-    Keyed(Vec<String>),
+    /// A place in a custom kind; one that its schema does not know is a granular map or an
+    /// atomic list.
+    Custom {
+        place: Cursor<'a>,
+        /// A whole object, whose metadata the schema does not describe.
+        object: bool,
+    },
 }
 
 impl<'a> Shape<'a> {
@@ -43,7 +38,10 @@ impl<'a> Shape<'a> {
     }
 
     pub(crate) fn schema(schema: &'a Schema) -> Self {
-        Self::Schema(schema)
+        Self::Custom {
+            place: schema.root(),
+            object: true,
+        }
     }
 
     /// The shape of a member.
@@ -52,6 +50,12 @@ impl<'a> Shape<'a> {
             Self::Builtin {
                 rules, bare, path, ..
             } => {
+                // Where no rule leads there is no path to remember: names can be long, and many.
+                let rules_here = rules.iter().chain(super::builtin::METADATA);
+                let mut places = rules_here.map(|(at, _)| *at).chain(bare.iter().copied());
+                if !places.any(|at| leads_to(at, path, name)) {
+                    return Self::custom(Cursor::NOWHERE);
+                }
                 let path = if path.is_empty() {
                     name.to_owned()
                 } else {
@@ -65,9 +69,8 @@ impl<'a> Shape<'a> {
                 }
             }
             // The schema of a CRD does not describe metadata; every kind has the same.
-            Self::Schema(schema) if schema.root && name == "metadata" => Self::metadata(),
-            Self::Schema(schema) => schema.member(name).map_or(Self::Unknown, Self::Schema),
-            Self::Unknown => Self::Unknown,
+            Self::Custom { object: true, .. } if name == "metadata" => Self::metadata(),
+            Self::Custom { place, .. } => Self::custom(place.child(name)),
         }
     }
 
@@ -81,8 +84,7 @@ impl<'a> Shape<'a> {
                 path: path.clone(),
                 element: true,
             },
-            Self::Schema(schema) => schema.items.as_deref().map_or(Self::Unknown, Self::Schema),
-            Self::Unknown => Self::Unknown,
+            Self::Custom { place, .. } => Self::custom(place.item()),
         }
     }
 
@@ -90,13 +92,12 @@ impl<'a> Shape<'a> {
         match self {
             Self::Builtin { .. } => match self.rule() {
                 Some(Rule::Keyed(keys) | Rule::KeyedWhole(keys)) => {
-                    ListKind::Keyed(keys.iter().map(|key| (*key).to_owned()).collect())
+                    ListKind::Map(keys.iter().map(|key| (*key).to_owned()).collect())
                 }
                 Some(Rule::Set) => ListKind::Set,
                 Some(Rule::AtomicMap) | None => ListKind::Atomic,
             },
-            Self::Schema(schema) => schema.list.clone(),
-            Self::Unknown => ListKind::Atomic,
+            Self::Custom { place, .. } => place.list_kind(),
         }
     }
 
@@ -106,8 +107,7 @@ impl<'a> Shape<'a> {
                 matches!(self.rule(), Some(Rule::KeyedWhole(_)))
             }
             Self::Builtin { .. } => self.rule() == Some(Rule::AtomicMap),
-            Self::Schema(schema) => schema.atomic_map,
-            Self::Unknown => false,
+            Self::Custom { place, .. } => place.is_atomic_map(),
         }
     }
 
@@ -117,6 +117,21 @@ impl<'a> Shape<'a> {
         match self {
             Self::Builtin { bare, path, .. } => bare.contains(&path.as_str()),
             _ => false,
+        }
+    }
+
+    /// What a key of the list's elements is where it is left out.
+    pub(crate) fn key_default(&self, key: &str) -> Option<Value> {
+        match self {
+            Self::Builtin { .. } => (key == "protocol").then(|| Value::from("TCP")),
+            Self::Custom { place, .. } => place.item().child(key).default().cloned(),
+        }
+    }
+
+    fn custom(place: Cursor<'a>) -> Self {
+        Self::Custom {
+            place,
+            object: place.is_embedded(),
         }
     }
 
@@ -140,4 +155,16 @@ impl<'a> Shape<'a> {
             .find(|(at, _)| at == path)
             .map(|(_, rule)| *rule)
     }
+}
+
+/// Whether a place is that of a member of `path`, or below it.
+fn leads_to(place: &str, path: &str, name: &str) -> bool {
+    let below = match path {
+        "" => Some(place),
+        path => place
+            .strip_prefix(path)
+            .and_then(|rest| rest.strip_prefix('.')),
+    };
+    let below = below.and_then(|below| below.strip_prefix(name));
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

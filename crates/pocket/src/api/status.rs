@@ -2,12 +2,14 @@
 //!
 //! Wording and codes come from the recorded answers of a real API server.
 
+use std::collections::HashSet;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::resource::Resource;
-use crate::store;
+use crate::{schema, store};
 
 /// A request that was refused: becomes a `Status` object with its HTTP code.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,8 @@ pub(crate) struct Failure {
     pub(crate) details: Option<Map<String, Value>>,
     /// Trying again with the newest object cannot help.
     last_word: bool,
+    /// The whole `Status`, where somebody else has worded it.
+    verbatim: Option<Box<Value>>,
 }
 
 /// One thing wrong with one field.
@@ -75,6 +79,16 @@ impl Cause {
     }
 }
 
+impl From<schema::Cause> for Cause {
+    fn from(cause: schema::Cause) -> Self {
+        Self {
+            reason: cause.reason.name(),
+            message: cause.message,
+            field: cause.field,
+        }
+    }
+}
+
 /// A value as Kubernetes prints it in a message.
 pub(crate) fn shown(value: &Value) -> String {
     value.to_string()
@@ -88,6 +102,15 @@ impl Failure {
             message: message.into(),
             details: None,
             last_word: false,
+            verbatim: None,
+        }
+    }
+
+    /// A refusal that somebody else has worded, as a whole `Status`.
+    pub(crate) fn verbatim(code: StatusCode, message: impl Into<String>, status: Value) -> Self {
+        Self {
+            verbatim: Some(Box::new(status)),
+            ..Self::new(code, "", message)
         }
     }
 
@@ -173,10 +196,14 @@ impl Failure {
         } else {
             format!("{kind}.{group}")
         };
-        let lines: Vec<String> = causes
-            .iter()
-            .map(|cause| format!("{}: {}", cause.field, cause.message))
-            .collect();
+        let mut lines: Vec<String> = Vec::with_capacity(causes.len());
+        let mut told = HashSet::new();
+        for cause in &causes {
+            let line = format!("{}: {}", cause.field, cause.message);
+            if told.insert(line.clone()) {
+                lines.push(line);
+            }
+        }
         let list = match lines.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -188,9 +215,13 @@ impl Failure {
     }
 
     pub(crate) fn with_causes(mut self, causes: Vec<Cause>) -> Self {
-        let list = causes.into_iter().map(
-            |cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}),
-        );
+        let list = causes.into_iter().map(|cause| {
+            let mut told = json!({"reason": cause.reason, "message": cause.message});
+            if !cause.field.is_empty() {
+                told["field"] = cause.field.into();
+            }
+            told
+        });
         let details = self.details.get_or_insert_default();
         details.insert("causes".into(), list.collect());
         self
@@ -233,6 +264,12 @@ impl Failure {
         )
     }
 
+    pub(crate) fn not_acceptable() -> Self {
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json";
+        let code = StatusCode::NOT_ACCEPTABLE;
+        Self::new(code, "NotAcceptable", message).on("", "", "")
+    }
+
     pub(crate) fn too_large(limit: usize) -> Self {
         let message = format!("Request entity too large: limit is {limit}");
         Self::new(
@@ -247,10 +284,16 @@ impl Failure {
     }
 
     pub(crate) fn body(&self) -> Value {
+        if let Some(status) = &self.verbatim {
+            return (**status).clone();
+        }
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
+            "message": self.message, "code": self.code.as_u16(),
         });
+        if !self.reason.is_empty() {
+            body["reason"] = self.reason.into();
+        }
         if let Some(details) = &self.details {
             body["details"] = Value::Object(details.clone());
         }
@@ -266,16 +309,24 @@ impl Failure {
             store::Error::Expired { .. } => Self::expired(error.to_string()),
             store::Error::Future { requested, current } => {
                 let message =
-                    format!("Too large resource version: {requested}, current: {current}");
-                let mut failure = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
-                failure = failure.with_causes(vec![Cause {
+                    format!("Timeout: Too large resource version: {requested}, current: {current}");
+                let failure = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
+                let mut failure = failure.with_causes(vec![Cause {
                     reason: "ResourceVersionTooLarge",
                     message: "Too large resource version".into(),
                     field: String::new(),
                 }]);
+                let details = failure.details.get_or_insert_default();
+                details.insert("retryAfterSeconds".into(), 1.into());
                 failure
             }
-            store::Error::Unavailable(detail) => Self::internal(detail.clone()),
+            store::Error::Full | store::Error::Quota { .. } => {
+                let code = StatusCode::INSUFFICIENT_STORAGE;
+                Self::new(code, "InsufficientStorage", error.to_string())
+            }
+            store::Error::Newer { .. } | store::Error::Foreign | store::Error::Unavailable(_) => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }

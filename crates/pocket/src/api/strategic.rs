@@ -1,5 +1,7 @@
 //! Strategic merge patch: lists of objects merge by key, directives steer.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::object;
@@ -34,8 +36,7 @@ fn apply(shape: &Shape<'_>, target: &mut Map<String, Value>, changes: &Map<Strin
     for (name, value) in changes {
         if let Some(field) = name.strip_prefix("$deleteFromPrimitiveList/") {
             delete_values(target, field, value);
-        } else if let Some(field) = name.strip_prefix("$retainKeys") {
-            debug_assert!(field.is_empty(), "the directive takes no suffix");
+        } else if name == "$retainKeys" {
             retain_keys(target, value);
         } else if !name.starts_with('$') {
             member(&shape.member(name), target, name, value);
@@ -79,7 +80,7 @@ fn member(shape: &Shape<'_>, target: &mut Map<String, Value>, name: &str, value:
 /// Strategic merge identifies elements by the first key alone.
 fn merge_key(shape: &Shape<'_>) -> Option<String> {
     match shape.list_kind() {
-        ListKind::Keyed(keys) => keys.into_iter().next(),
+        ListKind::Map(keys) => keys.into_iter().next(),
         _ => None,
     }
 }
@@ -102,63 +103,80 @@ fn merge_list(shape: &Shape<'_>, list: &mut Vec<Value>, changes: &[Value]) {
         return;
     }
     if shape.list_kind() == ListKind::Set {
-        for change in changes {
-            if !list.contains(change) {
-                list.push(change.clone());
-            }
-        }
+        let mut known: HashSet<String> = list.iter().map(Value::to_string).collect();
+        let fresh = changes.iter().filter(|one| known.insert(one.to_string()));
+        list.extend(fresh.cloned());
         return;
     }
     let Some(key) = merge_key(shape) else {
         *list = changes.to_vec();
         return;
     };
-    let element = shape.element();
+    merge_elements(&shape.element(), &key, list, changes);
+}
+
+/// Elements by the text of their key, as looking for each would take the square of their number.
+fn merge_elements(shape: &Shape<'_>, key: &str, list: &mut Vec<Value>, changes: &[Value]) {
+    let name = |one: &Value| one.get(key).map(Value::to_string);
+    let mut slots: Vec<Option<Value>> = std::mem::take(list).into_iter().map(Some).collect();
+    let mut places: HashMap<Option<String>, Vec<usize>> = HashMap::new();
+    for (at, one) in slots.iter().enumerate() {
+        places
+            .entry(one.as_ref().and_then(name))
+            .or_default()
+            .push(at);
+    }
     for change in changes {
-        let same = |one: &Value| one.get(&key) == change.get(&key);
-        if directive(change).as_deref() == Some("delete") {
-            list.retain(|one| !same(one));
+        let found = places.entry(name(change)).or_default();
+        if change.get(DIRECTIVE).and_then(Value::as_str) == Some("delete") {
+            for at in std::mem::take(found) {
+                slots[at] = None;
+            }
             continue;
         }
         let Some(fields) = change.as_object() else {
             continue;
         };
-        match list.iter_mut().find(|one| same(one)) {
-            Some(one) => apply(&element, object::members(one), fields),
+        match found.first().and_then(|at| slots[*at].as_mut()) {
+            Some(one) => apply(shape, object::members(one), fields),
             None => {
                 let mut fresh = Map::new();
-                apply(&element, &mut fresh, fields);
-                list.push(Value::Object(fresh));
+                apply(shape, &mut fresh, fields);
+                found.push(slots.len());
+                slots.push(Some(Value::Object(fresh)));
             }
         }
     }
+    list.extend(slots.into_iter().flatten());
 }
 
 fn delete_values(target: &mut Map<String, Value>, field: &str, gone: &Value) {
     let gone = gone.as_array().map_or(&[][..], Vec::as_slice);
+    let gone: HashSet<String> = gone.iter().map(Value::to_string).collect();
     if let Some(list) = target.get_mut(field).and_then(Value::as_array_mut) {
-        list.retain(|one| !gone.contains(one));
+        list.retain(|one| !gone.contains(&one.to_string()));
     }
 }
 
 fn retain_keys(target: &mut Map<String, Value>, keys: &Value) {
     let keys = keys.as_array().map_or(&[][..], Vec::as_slice);
-    target.retain(|name, _| keys.iter().any(|key| key == name));
+    let keys: HashSet<&str> = keys.iter().filter_map(Value::as_str).collect();
+    target.retain(|name, _| keys.contains(name.as_str()));
 }
 
 /// Puts elements into the order asked for; unmentioned ones keep theirs, behind.
 fn reorder(shape: &Shape<'_>, target: &mut Map<String, Value>, field: &str, order: &Value) {
     let order = order.as_array().map_or(&[][..], Vec::as_slice);
     let key = merge_key(shape);
-    let place = |one: &Value| {
-        let same = |wanted: &Value| match &key {
-            Some(key) => wanted.get(key) == one.get(key),
-            None => wanted == one,
-        };
-        order.iter().position(same).unwrap_or(order.len())
+    let name = |one: &Value| match &key {
+        Some(key) => one.get(key).map(Value::to_string),
+        None => Some(one.to_string()),
     };
+    // Of two places for one element the first counts.
+    let places = order.iter().enumerate().rev();
+    let places: HashMap<_, _> = places.map(|(at, one)| (name(one), at)).collect();
     if let Some(list) = target.get_mut(field).and_then(Value::as_array_mut) {
-        list.sort_by_key(place);
+        list.sort_by_cached_key(|one| places.get(&name(one)).copied().unwrap_or(order.len()));
     }
 }
 

@@ -21,7 +21,7 @@ impl Table {
         let include = IncludeObject::from_query(include.unwrap_or_default());
         let printer = match &resource.body {
             Body::Builtin(builtin) => Printer::built_in(builtin.group, builtin.kind),
-            Body::Custom(custom) => Printer::custom(&custom.columns),
+            Body::Custom(custom) => custom.printer.clone(),
         };
         Ok(Self {
             printer,

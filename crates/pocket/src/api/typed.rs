@@ -1,8 +1,8 @@
 //! What built-in kinds know: type errors and unknown fields, by way of their typed structs.
 
 use k8s_openapi::api::{
-    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery,
-    policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
+    admissionregistration::v1 as admission, coordination::v1 as coordination, core::v1 as core,
+    discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use serde::Serialize;
@@ -35,6 +35,12 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value) -> Result<Vec<Strin
         "Role" => round_trip::<rbac::Role>(object),
         "StorageClass" => round_trip::<storage::StorageClass>(object),
         "CustomResourceDefinition" => round_trip::<apiextensions::CustomResourceDefinition>(object),
+        "MutatingWebhookConfiguration" => {
+            round_trip::<admission::MutatingWebhookConfiguration>(object)
+        }
+        "ValidatingWebhookConfiguration" => {
+            round_trip::<admission::ValidatingWebhookConfiguration>(object)
+        }
         "Lease" => round_trip::<coordination::Lease>(object),
         "EndpointSlice" => round_trip::<discovery::EndpointSlice>(object),
         _ => return Ok(Vec::new()),
@@ -46,14 +52,17 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value) -> Result<Vec<Strin
         ))
     })?;
     let mut unknown = Vec::new();
-    walk(object, &known, "", &mut unknown);
+    walk(object, &known, &mut String::new(), &mut unknown);
     Ok(unknown)
 }
 
-/// Checks and prunes the metadata of a custom object.
-pub(crate) fn prune_metadata(resource: &Resource, object: &mut Value) -> Result<(), Failure> {
+/// Checks and prunes the metadata of a custom object and returns what it does not know.
+pub(crate) fn prune_metadata(
+    resource: &Resource,
+    object: &mut Value,
+) -> Result<Vec<String>, Failure> {
     let Some(metadata) = object.get_mut("metadata") else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let known = round_trip::<k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>(metadata);
     let known = known.map_err(|error| {
@@ -62,8 +71,9 @@ pub(crate) fn prune_metadata(resource: &Resource, object: &mut Value) -> Result<
             "{kind} in version \"{version}\" cannot be handled as a {kind}: metadata: {error}"
         ))
     })?;
-    walk(metadata, &known, "metadata", &mut Vec::new());
-    Ok(())
+    let mut unknown = Vec::new();
+    walk(metadata, &known, &mut "metadata".to_owned(), &mut unknown);
+    Ok(unknown)
 }
 
 /// A Secret whose data need not be base64 yet: that is checked with a better message.
@@ -91,29 +101,30 @@ fn round_trip<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, 
 }
 
 /// Removes members that the known form lacks, unless they are empty anyway.
-fn walk(value: &mut Value, known: &Value, path: &str, unknown: &mut Vec<String>) {
+fn walk(value: &mut Value, known: &Value, path: &mut String, unknown: &mut Vec<String>) {
+    let mark = path.len();
     match (value, known) {
         (Value::Object(members), Value::Object(known)) => members.retain(|name, member| {
-            let path = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
-            match known.get(name) {
-                Some(part) => {
-                    walk(member, part, &path, unknown);
-                    true
-                }
-                None if member.is_null() => false,
-                None => {
-                    unknown.push(path);
-                    false
-                }
+            let part = known.get(name);
+            if part.is_none() && member.is_null() {
+                return false;
             }
+            if mark > 0 {
+                path.push('.');
+            }
+            path.push_str(name);
+            match part {
+                Some(part) => walk(member, part, path, unknown),
+                None => unknown.push(path.clone()),
+            }
+            path.truncate(mark);
+            part.is_some()
         }),
         (Value::Array(list), Value::Array(known)) => {
             for (at, (item, part)) in list.iter_mut().zip(known).enumerate() {
-                walk(item, part, &format!("{path}[{at}]"), unknown);
+                path.push_str(&format!("[{at}]"));
+                walk(item, part, path, unknown);
+                path.truncate(mark);
             }
         }
         _ => {}

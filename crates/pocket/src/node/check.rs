@@ -1,16 +1,14 @@
-//! Carries out one probe or hook: run a program, get a page, or connect.
+//! Carries out one probe or hook: run a program, get a page, ask a health service, or connect.
+
+mod grpc;
+mod http;
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bytes::Bytes;
 use camino::Utf8PathBuf;
-use http::Request;
-use http_body_util::Empty;
-use hyper_util::rt::TokioIo;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
@@ -18,8 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::ProcessUser;
-use super::plan::probes::{Check, HttpCheck};
-use super::program::find_program;
+use super::plan::probes::Check;
 use super::shim::spec::{self, SPEC_FILE, Spec};
 
 /// No more of a program's output than this goes into a message.
@@ -44,7 +41,11 @@ pub(super) async fn carry_out(
 ) -> Result<(), String> {
     match check {
         Check::Exec(argv) => exec(argv, target, timeout).await,
-        Check::Http(page) => within(timeout, get(page, target)).await,
+        Check::Http(page) => within(timeout, http::get(page, target.ip)).await,
+        Check::Grpc { port, service } => {
+            let address = (target.ip, *port).into();
+            within(timeout, grpc::ask(address, service)).await
+        }
         Check::Tcp { host, port } => {
             let address = (host.clone().unwrap_or(target.ip.to_string()), *port);
             within(timeout, async {
@@ -69,50 +70,6 @@ async fn within(
     tokio::time::timeout(timeout, work)
         .await
         .unwrap_or_else(|_| Err(format!("no answer within {}s", timeout.as_secs())))
-}
-
-async fn get(page: &HttpCheck, target: &Target) -> Result<(), String> {
-    let host = page.host.clone().unwrap_or(target.ip.to_string());
-    let url = format!("http://{host}:{}{}", page.port, page.path);
-    let fail = |error: &dyn std::fmt::Display| format!("Get {url:?}: {error}");
-    let stream = TcpStream::connect((host.as_str(), page.port))
-        .await
-        .map_err(|error| fail(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| fail(&error))?;
-    let mut request = Request::get(&page.path)
-        .header("User-Agent", "kube-probe/pocket")
-        .header("Accept", "*/*")
-        .header("Connection", "close");
-    if !page
-        .headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-    {
-        request = request.header("Host", format!("{host}:{}", page.port));
-    }
-    for (name, value) in &page.headers {
-        request = request.header(name, value);
-    }
-    let request = request
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| fail(&error))?;
-    let answer = sender.send_request(request);
-    let (mut answer, connection) = (pin!(answer), pin!(connection));
-    // The connection makes progress only while it is polled; it ends with this function. A server that closes at
-    // once ends it in the moment in which the answer is there.
-    let response = tokio::select! {
-        response = &mut answer => response,
-        _ = connection => answer.await,
-    };
-    let response = response.map_err(|error| fail(&error))?;
-    let status = response.status().as_u16();
-    if (200..400).contains(&status) {
-        Ok(())
-    } else {
-        Err(format!("HTTP probe failed with statuscode: {status}"))
-    }
 }
 
 async fn exec(argv: &[String], target: &Target, timeout: Duration) -> Result<(), String> {
@@ -152,14 +109,7 @@ async fn exec(argv: &[String], target: &Target, timeout: Duration) -> Result<(),
 
 fn command(argv: &[String], spec: &Spec, target: &Target) -> io::Result<Command> {
     let (name, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let path = spec.env.get("PATH").map(String::as_str).unwrap_or_default();
-    let folders: Vec<_> = path.split(':').map(Utf8PathBuf::from).collect();
-    let program = find_program(name, &folders, &spec.working_dir).ok_or_else(|| {
-        io::Error::other(format!(
-            "exec: {name:?}: executable file not found in $PATH"
-        ))
-    })?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(spec.find(name)?);
     command
         .args(arguments)
         .env_clear()

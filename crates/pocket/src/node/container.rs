@@ -27,6 +27,7 @@ use super::plan::{mark, mark_prefix};
 use super::procfs::{self, MARK, ProcessId};
 use super::shim::KILL_ALL;
 use super::shim::spec::{self, EXIT_FILE, Exit, SHIM_LOG, SPEC_FILE, STATE_FILE, Spec, Started};
+use super::shim::talk::SOCKET;
 
 mod shim_process;
 
@@ -242,6 +243,8 @@ impl Attempt {
         {
             warn!(container = %self.container, ?pids, "processes survive SIGKILL");
         }
+        // A shim that was killed has not done it.
+        let _ = std::fs::remove_file(self.folder().join(SOCKET));
         self.find_end().unwrap_or_else(|| Exit {
             exit_code: 137,
             signal: Some(Signal::SIGKILL as i32),

@@ -1,4 +1,4 @@
-//! What the rest of pocket may ask of a running node: the logs of a Pod, and to stop everything.
+//! What the rest of pocket may ask of a running node: the logs of a Pod, a way into it, and to stop everything.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::layout::PodDir;
 use super::logs;
+use super::sessions::{self, PodSessions, Session, SessionError, SessionOptions};
 
 /// The bytes of a log as they come.
 pub type LogStream = BoxStream<'static, io::Result<Bytes>>;
@@ -231,6 +232,28 @@ impl PodLogs for Handle {
                     container,
                     source,
                 })
+        }
+        .boxed()
+    }
+}
+
+impl PodSessions for Handle {
+    fn session<'a>(
+        &'a self,
+        namespace: &'a str,
+        pod: &'a str,
+        options: SessionOptions,
+    ) -> BoxFuture<'a, Result<Session, SessionError>> {
+        async move {
+            let found = self.find(namespace, pod, Some(&options.container));
+            let attempt = found.ok().and_then(|(dir, container)| {
+                let number = dir.last_attempt(&container)?;
+                Some(dir.attempt(&container, number))
+            });
+            match attempt {
+                Some(attempt) => sessions::begin(&attempt, options).await,
+                None => Err(SessionError::NotRunning(options.container)),
+            }
         }
         .boxed()
     }

@@ -59,6 +59,34 @@ pub(crate) fn children_of(pid: i32) -> Vec<i32> {
         .collect()
 }
 
+/// The live processes of a session, and all that descend from one of them or from the session's leader.
+pub(crate) fn session_of(leader: i32) -> Vec<ProcessId> {
+    let alive: Vec<(ProcessId, Stat)> = pids()
+        .filter_map(|pid| {
+            let stat = stat(pid)?;
+            let start_time = stat.start_time;
+            (!"ZX".contains(stat.state)).then_some((ProcessId { pid, start_time }, stat))
+        })
+        .collect();
+    let mut chosen = BTreeSet::from([leader]);
+    loop {
+        let before = chosen.len();
+        for (process, stat) in &alive {
+            if stat.session == leader || chosen.contains(&stat.parent) {
+                chosen.insert(process.pid);
+            }
+        }
+        if chosen.len() == before {
+            break;
+        }
+    }
+    alive
+        .into_iter()
+        .map(|(process, _)| process)
+        .filter(|process| chosen.contains(&process.pid))
+        .collect()
+}
+
 /// Kills every process of user `uid` whose mark starts with `prefix`, and what descends from them, until none is left.
 ///
 /// # Errors
@@ -158,6 +186,7 @@ fn pids() -> impl Iterator<Item = i32> {
 struct Stat {
     state: char,
     parent: i32,
+    session: i32,
     start_time: u64,
 }
 
@@ -165,14 +194,15 @@ fn stat(pid: i32) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Fields 3, 4 and 22 of proc_pid_stat(5). The second field, the name, may itself contain spaces and brackets.
+/// Fields 3, 4, 6 and 22 of proc_pid_stat(5). The second field, the name, may itself contain spaces and brackets.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     Some(Stat {
         state: fields.next()?.chars().next()?,
         parent: fields.next()?.parse().ok()?,
-        start_time: fields.nth(17)?.parse().ok()?,
+        session: fields.nth(1)?.parse().ok()?,
+        start_time: fields.nth(15)?.parse().ok()?,
     })
 }
 
@@ -189,6 +219,7 @@ mod tests {
             Some(Stat {
                 state: 'S',
                 parent: 7,
+                session: 42,
                 start_time: 987_654
             })
         );

@@ -2,34 +2,38 @@
 //!
 //! It starts the container's main process, passes signals on, writes its output to the log, takes in orphans, and
 //! ends with the main process after killing whatever that left behind, as the end of PID 1 ends a PID namespace.
+//! Through a socket beside its files it also runs further programs in the container, and lets others listen to it.
 //! It is single-threaded, uses no async runtime and decides nothing: restarts and probes are the node's business.
 //! When the shim itself is killed the kernel kills the main process (`PR_SET_PDEATHSIG`); the node then hunts down
 //! the rest by the mark in their environment.
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use jiff::Timestamp;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, pipe2, setsid};
+use nix::unistd::{Pid, setsid};
 
 use self::log::{LineCutter, LogFile, ROTATE_AT};
+use self::sessions::{Sessions, Stdin};
 use self::spec::{EXIT_FILE, Exit, STATE_FILE, Spec, Started};
-use super::process;
+use self::talk::{SOCKET, Streams};
 use super::procfs::{ProcessId, boot_id, children_of};
 
 pub(crate) mod log;
+mod programs;
+mod sessions;
 pub(crate) mod spec;
+pub(crate) mod talk;
 
 /// What the node sends to a shim to have everything in the container killed at once.
 pub const KILL_ALL: Signal = Signal::SIGALRM;
@@ -78,7 +82,7 @@ fn run(path: &Utf8Path) -> io::Result<()> {
     let signals = take_signals()?;
 
     let exit = match start(&spec, folder) {
-        Ok(mut container) => container.supervise(&signals)?,
+        Ok(mut container) => container.supervise(&spec, &signals)?,
         Err(error) => Exit {
             exit_code: 128,
             signal: None,
@@ -88,6 +92,8 @@ fn run(path: &Utf8Path) -> io::Result<()> {
             finished_at: Timestamp::now(),
         },
     };
+    // A shim that cannot clean up leaves that to the node.
+    let _ = fs::remove_file(folder.join(SOCKET));
     spec::write(&folder.join(EXIT_FILE), &exit)
 }
 
@@ -108,6 +114,8 @@ struct Container {
     started_at: Timestamp,
     log: LogFile,
     streams: Vec<OutputStream>,
+    stdin: Stdin,
+    sessions: Sessions,
     // Held so that nothing reaps the main process behind our back.
     _child: Child,
 }
@@ -122,30 +130,44 @@ struct OutputStream {
 fn start(spec: &Spec, folder: &Utf8Path) -> io::Result<Container> {
     materialise(spec)?;
     let log = LogFile::open(&spec.log, ROTATE_AT)?;
-    let (stdout, stdout_end) = output("stdout")?;
-    let (stderr, stderr_end) = output("stderr")?;
     let mut command = Command::new(&spec.program);
-    command
-        .args(spec.argv.iter().skip(1))
-        .env_clear()
-        .envs(&spec.env)
-        .current_dir(&spec.working_dir)
-        .stdin(Stdio::null())
-        .stdout(stdout_end)
-        .stderr(stderr_end);
+    command.args(spec.argv.iter().skip(1));
     if let Some(name) = spec.argv.first() {
         std::os::unix::process::CommandExt::arg0(&mut command, name);
     }
-    let child = process::spawn_tied(&mut command)?;
-    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let streams = Streams {
+        stdin: spec.stdin,
+        stdout: true,
+        stderr: true,
+    };
+    let started = programs::start_as(command, spec, spec.terminal, streams)?;
     let started_at = Timestamp::now();
-    announce(folder, pid, started_at)?;
+    let mut ends = started.ends.into_iter();
+    let stdin = match spec.stdin && !spec.terminal {
+        true => ends.next().map(|end| Stdin::Pipe(end, spec.stdin_once)),
+        false => None,
+    };
+    let names = ["stdout", "stderr"];
+    let outputs = ends.zip(names).map(|(end, name)| OutputStream {
+        pipe: fs::File::from(end),
+        cutter: LineCutter::new(name),
+        open: true,
+    });
+    let streams: Vec<OutputStream> = outputs.collect();
+    let stdin = match (stdin, streams.first()) {
+        (None, Some(master)) if spec.terminal => Stdin::Terminal(master.pipe.try_clone()?.into()),
+        (stdin, _) => stdin.unwrap_or_default(),
+    };
+    let sessions = Sessions::open(folder);
+    announce(folder, started.pid.as_raw(), started_at)?;
     Ok(Container {
-        main: Pid::from_raw(pid),
+        main: started.pid,
         started_at,
         log,
-        streams: vec![stdout, stderr],
-        _child: child,
+        streams,
+        stdin,
+        sessions,
+        _child: started.child,
     })
 }
 
@@ -163,17 +185,6 @@ fn announce(folder: &Utf8Path, main: i32, started_at: Timestamp) -> io::Result<(
     let null = fs::OpenOptions::new().write(true).open("/dev/null")?;
     nix::unistd::dup2_stdout(null)?;
     Ok(())
-}
-
-fn output(stream: &'static str) -> io::Result<(OutputStream, Stdio)> {
-    let (reader, writer): (OwnedFd, OwnedFd) = pipe2(OFlag::O_CLOEXEC)?;
-    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    let output = OutputStream {
-        pipe: fs::File::from(reader),
-        cutter: LineCutter::new(stream),
-        open: true,
-    };
-    Ok((output, Stdio::from(writer)))
 }
 
 /// Creates folders and links with the rights of the Pod's user, so that a hostile Pod can only trick itself.
@@ -202,10 +213,11 @@ fn materialise(spec: &Spec) -> io::Result<()> {
 }
 
 impl Container {
-    fn supervise(&mut self, signals: &SignalFd) -> io::Result<Exit> {
+    fn supervise(&mut self, spec: &Spec, signals: &SignalFd) -> io::Result<Exit> {
         let status = loop {
             self.wait_for_news(signals)?;
             self.pump(1);
+            self.sessions.serve(spec, &mut self.stdin);
             if let Some(status) = self.take_signals(signals)? {
                 break status;
             }
@@ -216,6 +228,7 @@ impl Container {
         for stream in &mut self.streams {
             stream.cutter.finish(finished_at, &mut self.log);
         }
+        self.sessions.close(status.code);
         Ok(Exit {
             exit_code: status.code,
             signal: status.signal,
@@ -230,7 +243,12 @@ impl Container {
         let mut fds = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         let open = self.streams.iter().filter(|stream| stream.open);
         fds.extend(open.map(|stream| PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN)));
-        match poll(&mut fds, PollTimeout::NONE) {
+        fds.extend(self.sessions.watched());
+        let timeout = self.sessions.next_deadline().map(|at| {
+            let left = at.saturating_duration_since(Instant::now());
+            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut fds, timeout.unwrap_or(PollTimeout::NONE)) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -240,7 +258,7 @@ impl Container {
     /// so that a chatty one does not keep the other stream and the signals waiting.
     fn pump(&mut self, reads: usize) {
         let mut buffer = [0; 32 * 1024];
-        for stream in &mut self.streams {
+        for (number, stream) in self.streams.iter_mut().enumerate() {
             for _ in 0..reads {
                 if !stream.open {
                     break;
@@ -250,6 +268,7 @@ impl Container {
                     Ok(count) => {
                         let now = Timestamp::now();
                         stream.cutter.push(&buffer[..count], now, &mut self.log);
+                        self.sessions.copy(number, &buffer[..count]);
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -260,7 +279,7 @@ impl Container {
     }
 
     /// Handles what has been signalled; the status of the main process once it has ended.
-    fn take_signals(&self, signals: &SignalFd) -> io::Result<Option<Status>> {
+    fn take_signals(&mut self, signals: &SignalFd) -> io::Result<Option<Status>> {
         while let Some(info) = signals.read_signal()? {
             let number = i32::try_from(info.ssi_signo).map_err(io::Error::other)?;
             match Signal::try_from(number)? {
@@ -277,23 +296,25 @@ impl Container {
         self.reap()
     }
 
-    fn reap(&self) -> io::Result<Option<Status>> {
+    fn reap(&mut self) -> io::Result<Option<Status>> {
         loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) if pid == self.main => {
-                    return Ok(Some(Status { code, signal: None }));
-                }
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.main => {
+            let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) => (pid, Status { code, signal: None }),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => {
                     let signal = signal as i32;
-                    return Ok(Some(Status {
+                    let status = Status {
                         code: 128 + signal,
                         signal: Some(signal),
-                    }));
+                    };
+                    (pid, status)
                 }
                 Ok(WaitStatus::StillAlive) => return Ok(None),
-                Ok(_) => {}
+                Ok(_) => continue,
                 // A real-time signal has no name in nix, which reaps and then gives up; the next call finds nobody.
-                Err(Errno::EINVAL) => {}
+                Err(Errno::EINVAL) => {
+                    self.sessions.find_lost();
+                    continue;
+                }
                 Err(Errno::ECHILD) => {
                     return Ok(Some(Status {
                         code: 255,
@@ -301,7 +322,11 @@ impl Container {
                     }));
                 }
                 Err(error) => return Err(error.into()),
+            };
+            if pid == self.main {
+                return Ok(Some(status));
             }
+            self.sessions.ended(pid, status.code);
         }
     }
 }

@@ -1,24 +1,24 @@
-//! What is in memory: the current objects, the newest events, and the wake-up per resource.
+//! What is in memory: the current objects and the newest events.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::watch;
 
-use super::db::{Loaded, Reader};
+use super::log::{Loaded, Reader};
+use super::ring::Ring;
+use super::wakes::Wakes;
 use super::{Error, Event, EventKind, Key, Snapshot, Stored};
 
-/// The ring holds at most this many events and about this many bytes of them.
-const RING_EVENTS: usize = 512;
-const RING_BYTES: usize = 2 << 20;
-
-type Table = BTreeMap<(Box<str>, Box<str>), Stored>;
+/// Namespace and name.
+type Place = (Arc<str>, Arc<str>);
 
 /// State shared by readers, watchers and the writer thread.
 pub(super) struct Shared {
     state: RwLock<State>,
+    wakes: Wakes,
     reader: Mutex<Reader>,
 }
 
@@ -26,11 +26,19 @@ struct State {
     revision: u64,
     /// Watches can start from this revision or a later one.
     compacted: u64,
+    /// Where this process took over: what is older is known to the disk alone.
+    loaded: u64,
     tables: HashMap<Arc<str>, Table>,
-    /// The newest events with consecutive revisions, the last one at `revision`.
-    ring: VecDeque<Arc<Event>>,
-    ring_bytes: usize,
-    wake: HashMap<Arc<str>, watch::Sender<u64>>,
+    /// Bytes of all current objects.
+    bytes: u64,
+    ring: Ring,
+}
+
+/// The current objects of one resource.
+struct Table {
+    rows: BTreeMap<Place, Stored>,
+    /// No event of this resource is newer.
+    last: u64,
 }
 
 /// Events found for a watcher, and how far the search looked.
@@ -43,23 +51,20 @@ pub(super) struct Found {
 
 impl Shared {
     pub(super) fn new(loaded: Loaded, reader: Reader) -> Self {
-        let mut tables: HashMap<Arc<str>, Table> = HashMap::new();
-        for (key, stored) in loaded.objects {
-            tables
-                .entry(key.resource)
-                .or_default()
-                .insert((key.namespace, key.name), stored);
-        }
-        let state = State {
+        let mut state = State {
             revision: loaded.revision,
             compacted: loaded.compacted,
-            tables,
-            ring: VecDeque::new(),
-            ring_bytes: 0,
-            wake: HashMap::new(),
+            loaded: loaded.revision,
+            tables: HashMap::new(),
+            bytes: 0,
+            ring: Ring::default(),
         };
+        for (key, stored) in loaded.objects {
+            state.put(&key, stored);
+        }
         Self {
             state: RwLock::new(state),
+            wakes: Wakes::default(),
             reader: Mutex::new(reader),
         }
     }
@@ -68,36 +73,36 @@ impl Shared {
         self.state.read().revision
     }
 
-    pub(super) fn compacted(&self) -> u64 {
-        self.state.read().compacted
+    pub(super) fn newest(&self, resource: &str) -> u64 {
+        self.state.read().last(resource)
+    }
+
+    /// The bytes of all current objects.
+    pub(super) fn bytes(&self) -> u64 {
+        self.state.read().bytes
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<Stored> {
         let state = self.state.read();
         let table = state.tables.get(&key.resource)?;
-        table
-            .get(&(key.namespace.clone(), key.name.clone()))
-            .cloned()
+        table.rows.get(&place(key)).cloned()
     }
 
     pub(super) fn list(&self, resource: &str, namespace: Option<&str>) -> Snapshot {
         let state = self.state.read();
         let mut items = Vec::new();
         if let Some((resource, table)) = state.tables.get_key_value(resource) {
-            let start = namespace.map_or_else(Box::default, Box::from);
-            let from = (Bound::Included((start, Box::default())), Bound::Unbounded);
-            let rows = table.range::<(Box<str>, Box<str>), _>(from);
+            let start: Arc<str> = namespace.unwrap_or_default().into();
+            let from = (Bound::Included((start, "".into())), Bound::Unbounded);
+            let rows = table.rows.range::<Place, _>(from);
             let rows = rows.take_while(|((at, _), _)| namespace.is_none_or(|ns| &**at == ns));
             items.extend(rows.map(|((at, name), stored)| {
-                let resource = Arc::clone(resource);
-                (
-                    Key {
-                        resource,
-                        namespace: at.clone(),
-                        name: name.clone(),
-                    },
-                    stored.clone(),
-                )
+                let key = Key {
+                    resource: Arc::clone(resource),
+                    namespace: Arc::clone(at),
+                    name: Arc::clone(name),
+                };
+                (key, stored.clone())
             }));
         }
         Snapshot {
@@ -118,23 +123,20 @@ impl Shared {
             return Ok(now);
         }
         let mut items: BTreeMap<Key, Stored> = now.items.into_iter().collect();
-        let resource: Arc<str> = resource.into();
-        let log = self
+        let before = self
             .reader
             .lock()
-            .events(&resource, revision, now.revision, u32::MAX)?;
-        // Undone newest first, the oldest event of each key decides what it was.
-        for event in log.into_iter().rev() {
-            if namespace.is_some_and(|ns| *event.key.namespace != *ns) {
+            .before(&resource.into(), revision, now.revision)?;
+        for (key, stored) in before {
+            if namespace.is_some_and(|ns| *key.namespace != *ns) {
                 continue;
             }
-            match event.previous {
-                // The revision of the earlier state is inside its JSON; readers use only that.
-                Some(json) => items.insert(event.key, Stored { revision, json }),
-                None => items.remove(&event.key),
+            match stored {
+                Some(stored) => items.insert(key, stored),
+                None => items.remove(&key),
             };
         }
-        // A compaction may have run in between; then the undo was incomplete.
+        // A compaction may have run in between; then the past was incomplete.
         self.check_window(revision)?;
         Ok(Snapshot {
             revision,
@@ -159,104 +161,115 @@ impl Shared {
         Ok(())
     }
 
-    /// Subscribes to wake-ups for a resource.
-    pub(super) fn subscribe(&self, resource: &Arc<str>) -> watch::Receiver<u64> {
-        let mut state = self.state.write();
-        let revision = state.revision;
-        let wake = state.wake.entry(Arc::clone(resource));
-        wake.or_insert_with(|| watch::Sender::new(revision))
-            .subscribe()
+    /// Subscribes to wake-ups for a resource, in one namespace or in all.
+    pub(super) fn subscribe(
+        &self,
+        resource: &Arc<str>,
+        namespace: Option<&Arc<str>>,
+    ) -> watch::Receiver<u64> {
+        self.wakes.subscribe(resource, namespace)
     }
 
-    /// The events of a resource after a revision that are still in memory.
-    ///
-    /// `None` when the ring does not reach back that far.
+    /// The next events of a resource after a revision, when all of them are still in memory.
     pub(super) fn recent(&self, resource: &str, after: u64) -> Option<Found> {
         let state = self.state.read();
-        let upto = state.revision;
-        let missing = usize::try_from(upto.saturating_sub(after)).ok()?;
-        let skip = state.ring.len().checked_sub(missing)?;
-        let newer = state.ring.iter().skip(skip);
-        let events = newer
-            .filter(|event| &*event.key.resource == resource)
-            .cloned()
-            .collect();
+        let (events, complete) = state.ring.after(resource, after, state.last(resource))?;
+        let last = events.last().filter(|_| !complete);
         Some(Found {
+            upto: last.map_or(state.revision, |event| event.revision),
             events,
-            upto,
-            complete: true,
+            complete,
         })
     }
 
     /// The next events of a resource after a revision, from disk.
     pub(super) fn logged(&self, resource: &Arc<str>, after: u64) -> Result<Found, Error> {
-        const PAGE: u32 = 256;
         let now = self.revision();
-        let events = self.reader.lock().events(resource, after, now, PAGE)?;
+        let (events, upto) = self.reader.lock().events(resource, after, now)?;
         self.check_window(after)?;
-        let full = events.len() >= PAGE as usize;
-        let upto = events
-            .last()
-            .filter(|_| full)
-            .map_or(now, |event| event.revision);
-        let events = events.into_iter().map(Arc::new).collect();
         Ok(Found {
-            events,
+            events: events.into_iter().map(Arc::new).collect(),
             upto,
-            complete: !full,
+            complete: upto == now,
         })
     }
 
+    /// Keeps readers off the disk while the guard lives.
+    pub(super) fn pause_readers(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock()
+    }
+
+    /// From now on nobody starts before this revision; said before the disk forgets it.
+    pub(super) fn expire(&self, upto: u64) {
+        self.state.write().compacted = upto;
+    }
+
     /// Makes committed events visible and wakes the watchers of their resources.
-    pub(super) fn publish(&self, events: &[Arc<Event>], compacted: Option<u64>) {
+    pub(super) fn publish(&self, events: &[Arc<Event>]) {
         let mut state = self.state.write();
         for event in events {
             state.apply(event);
         }
-        if let Some(compacted) = compacted {
-            state.compacted = compacted;
-        }
-        let mut woken: Vec<&str> = Vec::new();
-        for event in events {
-            if woken.contains(&&*event.key.resource) {
-                continue;
-            }
-            woken.push(&event.key.resource);
-            if let Some(wake) = state.wake.get(&event.key.resource) {
-                wake.send_replace(state.revision);
-            }
-        }
-        state.wake.retain(|_, wake| wake.receiver_count() > 0);
+        drop(state);
+        self.wakes.wake(events);
     }
 }
 
 impl State {
+    /// The revision of a resource's newest event, or a later one after which there was none.
+    fn last(&self, resource: &str) -> u64 {
+        let table = self.tables.get(resource);
+        table.map_or(self.loaded, |table| table.last)
+    }
+
     fn apply(&mut self, event: &Arc<Event>) {
-        let table = self
-            .tables
-            .entry(Arc::clone(&event.key.resource))
-            .or_default();
-        let place = (event.key.namespace.clone(), event.key.name.clone());
-        if event.kind == EventKind::Deleted {
-            table.remove(&place);
-        } else {
-            let json = event.json.clone();
-            table.insert(
-                place,
-                Stored {
-                    revision: event.revision,
-                    json,
-                },
-            );
-        }
+        let before = self.last(&event.key.resource);
         self.revision = event.revision;
-        self.ring_bytes += event.json.len();
-        self.ring.push_back(Arc::clone(event));
-        while self.ring.len() > RING_EVENTS || self.ring_bytes > RING_BYTES {
-            let Some(oldest) = self.ring.pop_front() else {
-                break;
-            };
-            self.ring_bytes -= oldest.json.len();
+        if event.kind == EventKind::Deleted {
+            self.remove(&event.key);
+        } else {
+            self.put(&event.key, event.stored());
+        }
+        if let Some(table) = self.tables.get_mut(&event.key.resource) {
+            table.last = event.revision;
+        }
+        self.ring.push(event, before);
+    }
+
+    fn remove(&mut self, key: &Key) {
+        let table = self.tables.get_mut(&key.resource);
+        if let Some(gone) = table.and_then(|table| table.rows.remove(&place(key))) {
+            self.bytes -= gone.json.len() as u64;
         }
     }
+
+    fn put(&mut self, key: &Key, stored: Stored) {
+        self.bytes += stored.json.len() as u64;
+        let loaded = self.loaded;
+        let table = self.tables.entry(Arc::clone(&key.resource));
+        let table = table.or_insert_with(|| Table {
+            rows: BTreeMap::new(),
+            last: loaded,
+        });
+        let (mut namespace, name) = place(key);
+        if let Some(known) = table
+            .rows
+            .get_mut(&(Arc::clone(&namespace), Arc::clone(&name)))
+        {
+            self.bytes -= known.json.len() as u64;
+            *known = stored;
+            return;
+        }
+        // Objects of a namespace share its name.
+        let here = (Arc::clone(&namespace), Arc::clone(&name));
+        let neighbour = table.rows.range(..here).next_back();
+        if let Some(((known, _), _)) = neighbour.filter(|((known, _), _)| *known == namespace) {
+            namespace = Arc::clone(known);
+        }
+        table.rows.insert((namespace, name), stored);
+    }
+}
+
+fn place(key: &Key) -> Place {
+    (Arc::clone(&key.namespace), Arc::clone(&key.name))
 }

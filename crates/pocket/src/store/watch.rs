@@ -11,7 +11,7 @@ use super::{Error, Event};
 pub(crate) struct Watcher {
     shared: Arc<Shared>,
     resource: Arc<str>,
-    namespace: Option<Box<str>>,
+    namespace: Option<Arc<str>>,
     seen: u64,
     wake: watch::Receiver<u64>,
 }
@@ -24,8 +24,8 @@ impl Watcher {
         after: u64,
     ) -> Result<Self, Error> {
         shared.check_window(after)?;
-        let wake = shared.subscribe(resource);
-        let (resource, namespace) = (Arc::clone(resource), namespace.map(Box::from));
+        let (resource, namespace) = (Arc::clone(resource), namespace.map(Arc::from));
+        let wake = shared.subscribe(&resource, namespace.as_ref());
         Ok(Self {
             shared,
             resource,
@@ -36,8 +36,13 @@ impl Watcher {
     }
 
     /// Everything up to this revision has been handed out.
-    #[must_use]
-    pub(crate) fn revision(&self) -> u64 {
+    ///
+    /// It goes forward with the store also while nothing happens to the resource.
+    pub(crate) fn revision(&mut self) -> u64 {
+        let recent = self.shared.recent(&self.resource, self.seen);
+        if let Some(found) = recent.filter(|found| found.events.is_empty()) {
+            self.seen = found.upto;
+        }
         self.seen
     }
 

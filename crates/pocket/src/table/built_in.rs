@@ -31,6 +31,10 @@ pub(super) fn definition(group: &str, kind: &str) -> &'static Definition {
         ("storage.k8s.io", "StorageClass") => &storage::CLASSES,
         ("" | "events.k8s.io", "Event") => &events::EVENTS,
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => &rbac::BINDINGS,
+        (
+            "admissionregistration.k8s.io",
+            "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration",
+        ) => &cluster::WEBHOOKS,
         _ => &ANY,
     }
 }

@@ -44,6 +44,25 @@ pub(super) static SECRETS: Definition = Definition {
     },
 };
 
+pub(super) static WEBHOOKS: Definition = Definition {
+    columns: &[
+        Column::NAME,
+        Column::new(
+            "Webhooks",
+            "integer",
+            "Webhooks indicates the number of webhooks registered in this configuration.",
+        ),
+        Column::AGE,
+    ],
+    cells: |object, now| {
+        vec![
+            name(object),
+            json!(list(object, "/webhooks").len()),
+            age(object, now),
+        ]
+    },
+};
+
 pub(super) static NAMESPACES: Definition = Definition {
     columns: &[
         Column::NAME,
@@ -60,18 +79,8 @@ pub(super) static NAMESPACES: Definition = Definition {
 };
 
 pub(super) static SERVICE_ACCOUNTS: Definition = Definition {
-    columns: &[
-        Column::NAME,
-        Column::text("Secrets", "The secrets that pods of this account may use."),
-        Column::AGE,
-    ],
-    cells: |object, now| {
-        vec![
-            name(object),
-            json!(entries(object, "/secrets")),
-            age(object, now),
-        ]
-    },
+    columns: &[Column::NAME, Column::AGE],
+    cells: |object, now| vec![name(object), age(object, now)],
 };
 
 pub(super) static LEASES: Definition = Definition {

@@ -1,5 +1,7 @@
 //! The objects that every cluster has from its first moment.
 
+mod roles;
+
 use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
@@ -16,6 +18,13 @@ pub(super) async fn seed(client: &Client, block: Block, port: u16) -> Result<(),
         create(
             client,
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+        )
+        .await?;
+        // The controller would do it too, but the first Pod may come before it.
+        let metadata = json!({"name": "default", "namespace": name});
+        create(
+            client,
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
         )
         .await?;
     }
@@ -46,7 +55,8 @@ pub(super) async fn seed(client: &Client, block: Block, port: u16) -> Result<(),
             "endpoints": [{"addresses": [block.api()], "conditions": {"ready": true}}],
             "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}),
     ];
-    for object in objects {
+    let people = roles::for_people().into_iter();
+    for object in objects.into_iter().chain(people) {
         create(client, object).await?;
     }
     Ok(())

@@ -32,10 +32,17 @@ fn recording() -> Vec<Exchange> {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines
-        .map(|mut line| Exchange {
-            step: line["step"].as_str().unwrap().to_owned(),
-            request: line["request"].take(),
-            response: line["response"].take(),
+        .map(|mut line| {
+            // The recorder changed its copy of this answer for the next step before writing it.
+            if line["step"] == "lease create" {
+                let holder = line["request"]["body"]["spec"]["holderIdentity"].clone();
+                line["response"]["body"]["spec"]["holderIdentity"] = holder;
+            }
+            Exchange {
+                step: line["step"].as_str().unwrap().to_owned(),
+                request: line["request"].take(),
+                response: line["response"].take(),
+            }
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
     eventually, file_with, is_alive, no_process_with, processes_with, shim_program,
@@ -251,4 +252,61 @@ async fn mounts_are_links_and_are_mended() {
     assert_eq!(world.exit().await.unwrap()["exitCode"], 0);
     assert_eq!(std::fs::read_link(&mount).unwrap(), volume.as_std_path());
     assert!(world.printed("content").await.is_ok());
+}
+
+/// Says something to the shim and hears its answer, if there is one before it hangs up.
+async fn say(world: &World, words: &[u8]) -> Result<String> {
+    let mut visitor = tokio::net::UnixStream::connect(world.dir.join("shim.sock")).await?;
+    // A shim that has heard enough hangs up in the middle.
+    let _ = visitor.write_all(words).await;
+    let mut answer = vec![0; 4096];
+    let patience = std::time::Duration::from_secs(20);
+    let count = tokio::time::timeout(patience, visitor.read(&mut answer)).await?;
+    answer.truncate(count.unwrap_or_default());
+    Ok(String::from_utf8(answer)?)
+}
+
+#[tokio::test]
+async fn visitors_who_talk_nonsense_do_not_disturb_the_container() {
+    let world = World::new().unwrap();
+    let script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut shim = world.start(script).unwrap();
+    world.printed("ready").await.unwrap();
+    let answer = say(&world, b"what is this\n").await.unwrap();
+    assert!(answer.starts_with("{\"refused\":"), "{answer}");
+    let run = |argv: Value| {
+        json!({"run": {"argv": argv, "terminal": false, "streams":
+        {"stdin": false, "stdout": false, "stderr": false}}})
+    };
+    for argv in [
+        json!([]),
+        json!(["no-such-program"]),
+        json!(["/etc/passwd"]),
+    ] {
+        let answer = say(&world, format!("{}\n", run(argv)).as_bytes())
+            .await
+            .unwrap();
+        assert!(answer.starts_with("{\"refused\":"), "{answer}");
+    }
+    // One byte more than the longest request, without an end.
+    assert_eq!(say(&world, &vec![b'x'; 512 * 1024 + 1]).await.unwrap(), "");
+    // More visitors than there may be: the last one is heard when another has left.
+    let mut crowd = Vec::new();
+    for _ in 0..64 {
+        let visitor = tokio::net::UnixStream::connect(world.dir.join("shim.sock")).await;
+        crowd.push(visitor.unwrap());
+    }
+    let words = format!("{}\n", run(json!(["true"])));
+    let late = say(&world, words.as_bytes());
+    let leave = async {
+        tokio::task::yield_now().await;
+        drop(crowd);
+    };
+    let (answer, ()) = tokio::join!(late, leave);
+    let answer = answer.unwrap();
+    assert!(answer.starts_with("{\"begun\":"), "{answer}");
+    signal(&shim, Signal::SIGTERM).unwrap();
+    assert!(shim.wait().unwrap().success());
+    assert_eq!(world.exit().await.unwrap()["exitCode"], 5);
+    assert!(!world.dir.join("shim.sock").exists());
 }

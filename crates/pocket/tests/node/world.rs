@@ -68,6 +68,14 @@ impl World {
         Ok(self.running()?.client())
     }
 
+    /// A client over HTTPS with the admin's certificate, as `kubectl` is one.
+    pub(crate) async fn https(&self) -> Result<Client> {
+        let config = kube::config::Kubeconfig::read_from(self.running()?.kubeconfig_path())?;
+        let options = kube::config::KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(config, &options).await?;
+        Ok(Client::try_from(config)?)
+    }
+
     fn running(&self) -> Result<&Running> {
         self.running.as_ref().context("the pocket has been stopped")
     }
@@ -106,6 +114,7 @@ impl World {
             },
             handle: handle.clone(),
         };
+        self.running()?.server().set_node(handle.clone());
         let shutdown = CancellationToken::new();
         let network = net::Config {
             node_address: address,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::Pocket;
 
 /// A client over HTTPS that bears a token, or nothing.
-async fn bearer(pocket: &Pocket, token: Option<String>) -> Client {
+pub(super) async fn bearer(pocket: &Pocket, token: Option<String>) -> Client {
     let config = Kubeconfig::read_from(pocket.running.kubeconfig_path()).unwrap();
     let options = KubeConfigOptions::default();
     let mut config = kube::Config::from_custom_kubeconfig(config, &options)
@@ -22,7 +22,12 @@ async fn bearer(pocket: &Pocket, token: Option<String>) -> Client {
     Client::try_from(config).unwrap()
 }
 
-async fn raw(client: &Client, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
+pub(super) async fn raw(
+    client: &Client,
+    method: &str,
+    path: &str,
+    body: impl Into<Vec<u8>>,
+) -> (u16, Value) {
     let request = http::Request::builder().method(method).uri(path);
     let request = request.body(Body::from(body.into())).unwrap();
     let response = client.send(request).await.unwrap();
@@ -31,7 +36,7 @@ async fn raw(client: &Client, method: &str, path: &str, body: impl Into<Vec<u8>>
     (status, serde_json::from_slice(&text).unwrap_or_default())
 }
 
-async fn make<K>(client: &Client, object: Value)
+pub(super) async fn make<K>(client: &Client, object: Value)
 where
     K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
     K: Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,

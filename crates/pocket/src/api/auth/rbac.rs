@@ -1,12 +1,12 @@
 //! Role-based access: do the stored roles and bindings allow a request?
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Identity;
 use crate::api::object;
 use crate::store::{Key, Store};
 
-const GROUP: &str = "rbac.authorization.k8s.io";
+pub(super) const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// What somebody wants to do.
 #[derive(Clone, Debug, Default)]
@@ -30,19 +30,41 @@ pub(crate) fn allowed(store: &Store, identity: &Identity, asked: &Asked<'_>) -> 
     if identity.is_master() || discovers(identity, asked) {
         return true;
     }
-    let everywhere = bindings(store, "clusterrolebindings", None);
-    let mut here = if asked.namespace.is_empty() {
+    applying(store, identity, asked.namespace).any(|binding| {
+        rules(store, &binding)
+            .iter()
+            .any(|rule| permits(rule, asked))
+    })
+}
+
+/// Every rule that gives this user something in a namespace, or everywhere when it is empty.
+pub(crate) fn held(store: &Store, identity: &Identity, namespace: &str) -> Vec<Value> {
+    let own = if identity.is_master() {
+        vec![
+            json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}),
+            json!({"nonResourceURLs": ["*"], "verbs": ["*"]}),
+        ]
+    } else {
+        Vec::new()
+    };
+    let bound = applying(store, identity, namespace).flat_map(|binding| rules(store, &binding));
+    own.into_iter().chain(bound).collect()
+}
+
+/// The bindings of a namespace and of the cluster that name this user.
+fn applying<'a>(
+    store: &'a Store,
+    identity: &'a Identity,
+    namespace: &str,
+) -> impl Iterator<Item = Value> + use<'a> {
+    let mut here = if namespace.is_empty() {
         Vec::new()
     } else {
-        bindings(store, "rolebindings", Some(asked.namespace))
+        bindings(store, "rolebindings", Some(namespace))
     };
-    here.extend(everywhere);
-    here.iter().any(|binding| {
-        Subject(identity).is_in(binding)
-            && rules(store, binding)
-                .iter()
-                .any(|rule| permits(rule, asked))
-    })
+    here.extend(bindings(store, "clusterrolebindings", None));
+    here.into_iter()
+        .filter(|binding| Subject(identity).is_in(binding))
 }
 
 /// Everybody who is known may ask what there is and who they are.
@@ -51,8 +73,20 @@ fn discovers(identity: &Identity, asked: &Asked<'_>) -> bool {
         .groups
         .iter()
         .any(|group| group == super::AUTHENTICATED);
-    let reviews = ["selfsubjectaccessreviews", "selfsubjectreviews"].contains(&asked.resource);
-    known && ((!asked.path.is_empty() && asked.verb == "get") || reviews)
+    let reviews = [
+        "selfsubjectaccessreviews",
+        "selfsubjectreviews",
+        "selfsubjectrulesreviews",
+    ];
+    let asks = asked.verb == "create" && reviews.contains(&asked.resource);
+    known && ((asked.verb == "get" && is_discovery(asked.path)) || asks)
+}
+
+/// The paths that `system:discovery` opens on a real cluster.
+fn is_discovery(path: &str) -> bool {
+    let below = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
+    ["/api", "/apis", "/openapi"].iter().any(|one| below(one))
+        || ["/healthz", "/livez", "/readyz", "/version", "/version/"].contains(&path)
 }
 
 fn bindings(store: &Store, plural: &str, namespace: Option<&str>) -> Vec<Value> {
@@ -88,7 +122,7 @@ impl Subject<'_> {
 }
 
 /// The rules of the role that a binding refers to.
-fn rules(store: &Store, binding: &Value) -> Vec<Value> {
+pub(super) fn rules(store: &Store, binding: &Value) -> Vec<Value> {
     let role = &binding["roleRef"];
     let (plural, namespace) = match object::text(role, &["kind"]) {
         "ClusterRole" => ("clusterroles", ""),

@@ -115,7 +115,7 @@ fn entries(object: &Value) -> Vec<Entry> {
 
 fn put_entries(object: &mut Value, mut list: Vec<Entry>) {
     list.retain(|entry| !entry.set.is_empty());
-    let key = |entry: &Entry| {
+    let order = |entry: &Entry| {
         let Entry {
             operation,
             time,
@@ -123,10 +123,10 @@ fn put_entries(object: &mut Value, mut list: Vec<Entry>) {
             api_version,
             subresource,
             ..
-        } = entry.clone();
-        (operation, time, manager, api_version, subresource)
+        } = entry;
+        [operation, time, manager, api_version, subresource].map(String::clone)
     };
-    list.sort_by_key(key);
+    list.sort_by_cached_key(order);
     let metadata = object::metadata_mut(object);
     if list.is_empty() {
         metadata.remove("managedFields");
@@ -169,10 +169,15 @@ pub(crate) fn update(
     let skeleton = json!({"metadata": {}});
     let old = live.unwrap_or(&skeleton);
     let mut list = entries(old);
-    // A client may clear all ownership, and nothing else, by sending an empty list.
-    let cleared = object::at(object, &["metadata", "managedFields"]).as_array();
-    if live.is_some() && cleared.is_some_and(|list| list.iter().all(is_blank)) && !list.is_empty() {
-        list.clear();
+    // What the client sends of ownership counts where it can be understood, as with `kubectl`
+    // when it hands the fields of a client-side apply over; one blank entry clears all.
+    let sent = object::list(object, &["metadata", "managedFields"]);
+    if live.is_some() && writer.subresource.is_empty() && !sent.is_empty() {
+        if sent.iter().all(is_blank) {
+            list.clear();
+        } else if sent.iter().all(is_understood) {
+            list = entries(object);
+        }
     }
     let changes = compare(&resource.shape(), Some(old), Some(object));
     let changed = changes.added.union(changes.modified);
@@ -197,6 +202,11 @@ pub(crate) fn update(
         }
     }
     put_entries(object, list);
+}
+
+fn is_understood(entry: &Value) -> bool {
+    let operation = object::text(entry, &["operation"]);
+    ["Apply", "Update"].contains(&operation) && entry["fieldsType"] == "FieldsV1"
 }
 
 fn is_blank(entry: &Value) -> bool {

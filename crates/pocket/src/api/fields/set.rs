@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+/// The paths of a conflict together may be this long.
+const MOST_TOLD: usize = 1 << 20;
+
 /// A set of paths. Elements are `f:name`, `k:{"key":"value"}` and `v:value`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Set {
@@ -73,19 +76,27 @@ impl Set {
         self.children.remove(element);
     }
 
-    /// The paths in the set, in the dotted form of conflict messages.
+    /// The paths in the set, in the dotted form of conflict messages, as many as a client can be told.
     pub(super) fn paths(&self) -> Vec<String> {
         let mut found = Vec::new();
-        self.collect("", &mut found);
+        let mut left = MOST_TOLD;
+        self.collect(&mut String::new(), &mut left, &mut found);
         found
     }
 
-    fn collect(&self, prefix: &str, found: &mut Vec<String>) {
-        if self.member {
-            found.push(prefix.to_owned());
+    fn collect(&self, path: &mut String, left: &mut usize, found: &mut Vec<String>) {
+        if *left == 0 {
+            return;
         }
+        if self.member {
+            *left = left.saturating_sub(path.len().max(1));
+            found.push(path.clone());
+        }
+        let mark = path.len();
         for (element, below) in &self.children {
-            below.collect(&format!("{prefix}{}", dotted(element)), found);
+            path.push_str(&dotted(element));
+            below.collect(path, left, found);
+            path.truncate(mark);
         }
     }
 
@@ -118,7 +129,7 @@ impl Set {
 }
 
 /// An element as messages show it: `.name`, `[key="value"]`, `[="value"]`.
-fn dotted(element: &str) -> String {
+pub(super) fn dotted(element: &str) -> String {
     if let Some(name) = element.strip_prefix("f:") {
         return format!(".{name}");
     }

@@ -1,5 +1,7 @@
 //! Walking values by their shape: which fields there are, what changed, merging, removing.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::set::Set;
@@ -22,31 +24,30 @@ impl Changes {
 }
 
 /// The elements of a list under their path elements, if the list has such.
-fn elements<'a>(kind: &ListKind, list: &'a [Value]) -> Option<Vec<(String, &'a Value)>> {
-    match kind {
+fn elements<'a>(shape: &Shape<'_>, list: &'a [Value]) -> Option<Vec<(String, &'a Value)>> {
+    match shape.list_kind() {
         ListKind::Atomic => None,
         ListKind::Set => Some(
             list.iter()
                 .map(|item| (format!("v:{item}"), item))
                 .collect(),
         ),
-        ListKind::Keyed(keys) => list
+        ListKind::Map(keys) => list
             .iter()
-            .map(|item| Some((format!("k:{}", key_of(keys, item)?), item)))
+            .map(|item| Some((format!("k:{}", key_of(shape, &keys, item)?), item)))
             .collect(),
     }
 }
 
-/// The key members of an element; ports without a protocol are TCP.
-fn key_of(keys: &[String], item: &Value) -> Option<Value> {
+/// The key members of an element, those with a default even where they are left out.
+pub(super) fn key_of(shape: &Shape<'_>, keys: &[String], item: &Value) -> Option<Value> {
     let item = item.as_object()?;
     let mut found = Map::new();
     for key in keys {
-        match item.get(key) {
-            Some(value) => found.insert(key.clone(), value.clone()),
-            None if key == "protocol" => found.insert(key.clone(), Value::from("TCP")),
-            None => continue,
-        };
+        let value = item.get(key).cloned().or_else(|| shape.key_default(key));
+        if let Some(value) = value {
+            found.insert(key.clone(), value);
+        }
     }
     Some(Value::Object(found))
 }
@@ -67,7 +68,7 @@ fn parts<'a>(shape: &Shape<'a>, value: &'a Value) -> Parts<'a> {
                 .map(|(name, member)| (format!("f:{name}"), shape.member(name), member))
                 .collect(),
         ),
-        Value::Array(list) => match elements(&shape.list_kind(), list) {
+        Value::Array(list) => match elements(shape, list) {
             Some(items) => {
                 let element = shape.element();
                 let items = items.into_iter();
@@ -145,22 +146,50 @@ fn is_zero(value: &Value) -> bool {
     is_void(value) || value == "" || *value == Value::Bool(false) || *value == 0
 }
 
+/// A part by its path element: long lists by an index, short ones by looking.
+enum Finder<'l, T> {
+    Short(&'l [T], fn(&T) -> &str),
+    Long(HashMap<&'l str, &'l T>),
+}
+
+impl<'l, T> Finder<'l, T> {
+    /// Longer lists would take their length squared.
+    const SHORT: usize = 16;
+
+    fn new(list: &'l [T], name: fn(&T) -> &str) -> Self {
+        if list.len() <= Self::SHORT {
+            return Self::Short(list, name);
+        }
+        // Of two with the same name the first counts, as it does in a short list.
+        let entries = list.iter().rev().map(|part| (name(part), part));
+        Self::Long(entries.collect())
+    }
+
+    fn find(&self, wanted: &str) -> Option<&'l T> {
+        match self {
+            Self::Short(list, name) => list.iter().find(|part| name(part) == wanted),
+            Self::Long(index) => index.get(wanted).copied(),
+        }
+    }
+}
+
 fn both<'a>(
     old: &[(String, Shape<'a>, &'a Value)],
     new: &[(String, Shape<'a>, &'a Value)],
     changes: &mut Changes,
 ) {
+    let (before, after) = (
+        Finder::new(old, |(name, ..)| name),
+        Finder::new(new, |(name, ..)| name),
+    );
     for (element, shape, value) in new {
-        let before = old
-            .iter()
-            .find(|(name, ..)| name == element)
-            .map(|(.., value)| *value);
+        let before = before.find(element).map(|(.., value)| *value);
         if before != Some(*value) {
             changes.put(element, compare(shape, before, Some(value)));
         }
     }
     for (element, shape, value) in old {
-        if !new.iter().any(|(name, ..)| name == element) {
+        if after.find(element).is_none() {
             changes.put(element, compare(shape, Some(value), None));
         }
     }
@@ -182,8 +211,7 @@ pub(crate) fn merge(shape: &Shape<'_>, live: &Value, applied: &Value) -> Value {
             Value::Object(merged)
         }
         (Value::Array(a), Value::Array(b)) => {
-            let kind = shape.list_kind();
-            let (Some(old), Some(new)) = (elements(&kind, a), elements(&kind, b)) else {
+            let (Some(old), Some(new)) = (elements(shape, a), elements(shape, b)) else {
                 return applied.clone();
             };
             Value::Array(merge_lists(&shape.element(), &old, &new))
@@ -198,16 +226,15 @@ fn merge_lists(
     old: &[(String, &Value)],
     new: &[(String, &Value)],
 ) -> Vec<Value> {
-    let find = |list: &[(String, &Value)], name: &str| {
-        list.iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| (*value).clone())
-    };
-    let kept = old.iter().map(|(name, value)| match find(new, name) {
-        Some(applied) => merge(shape, value, &applied),
+    let (live, applied) = (
+        Finder::new(old, |(name, _)| name),
+        Finder::new(new, |(name, _)| name),
+    );
+    let kept = old.iter().map(|(name, value)| match applied.find(name) {
+        Some((_, applied)) => merge(shape, value, applied),
         None => (*value).clone(),
     });
-    let fresh = new.iter().filter(|(name, _)| find(old, name).is_none());
+    let fresh = new.iter().filter(|(name, _)| live.find(name).is_none());
     kept.chain(fresh.map(|(_, value)| (*value).clone()))
         .collect()
 }
@@ -229,13 +256,12 @@ pub(super) fn remove(shape: &Shape<'_>, value: &mut Value, lost: &Set, owned: &S
             });
         }
         Value::Array(list) => {
-            let kind = shape.list_kind();
-            if kind == ListKind::Atomic {
+            if shape.list_kind() == ListKind::Atomic {
                 return;
             }
             let part = shape.element();
             list.retain_mut(|item| {
-                let Some(element) = elements(&kind, std::slice::from_ref(item))
+                let Some(element) = elements(shape, std::slice::from_ref(item))
                     .and_then(|mut found| found.pop())
                     .map(|(name, _)| name)
                 else {

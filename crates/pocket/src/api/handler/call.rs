@@ -1,19 +1,25 @@
 //! One request to a resource, understood, and what all verbs need of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{accept, manager};
-use crate::api::auth::{Asked, Identity, allowed};
+use crate::api::auth::{Asked, Identity, allowed, escalation};
 use crate::api::fields::Writer;
-use crate::api::request::{Accept, Options, Route};
+use crate::api::options::Options;
+use crate::api::request::{Accept, Route};
 use crate::api::resource::Resource;
 use crate::api::status::Failure;
 use crate::api::{ApiServer, Time, object};
 use crate::store::{Key, Store, Stored};
+
+/// All webhooks of a request together get this long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request to a resource.
 pub(super) struct Call<'a> {
@@ -26,6 +32,8 @@ pub(super) struct Call<'a> {
     pub(super) accept: Accept,
     pub(super) manager: String,
     pub(super) now: Time,
+    /// When webhooks have had enough time.
+    pub(super) deadline: Instant,
     apply: bool,
     /// Texts for `Warning` headers.
     pub(super) warnings: Mutex<Vec<String>>,
@@ -56,6 +64,7 @@ impl<'a> Call<'a> {
             accept: accept(headers),
             manager: manager(&options, headers),
             now: Time::now(),
+            deadline: Instant::now() + PATIENCE,
             apply: crate::api::body::media_type(headers).starts_with("application/apply-patch"),
             options,
             warnings: Mutex::default(),
@@ -117,8 +126,11 @@ impl<'a> Call<'a> {
     /// A kind with the wrong scope for its URL does not exist there.
     pub(super) fn check_scope(&self) -> Result<(), Failure> {
         let inside = self.route.namespace.is_some();
+        if self.resource.namespaced && !inside && self.verb == "create" {
+            return Err(Failure::method_not_allowed());
+        }
         let fits = match self.resource.namespaced {
-            true => inside || (self.route.name.is_none() && self.verb != "create"),
+            true => inside || self.route.name.is_none(),
             false => !inside,
         };
         fits.then_some(()).ok_or_else(Failure::no_such_resource)
@@ -129,43 +141,37 @@ impl<'a> Call<'a> {
         self.apply
     }
 
-    /// Whether the user may do what a `SelfSubjectAccessReview` asks about.
-    pub(super) fn may(&self, spec: &Value) -> bool {
-        let resource = &spec["resourceAttributes"];
-        let text = |field: &str| object::text(resource, &[field]);
-        let asked = Asked {
-            verb: text("verb"),
-            group: text("group"),
-            resource: text("resource"),
-            subresource: text("subresource"),
-            namespace: text("namespace"),
-            name: text("name"),
-            path: "",
-        };
-        let paths = &spec["nonResourceAttributes"];
-        if paths.is_object() {
-            let path = object::text(paths, &["path"]);
-            let verb = object::text(paths, &["verb"]);
-            return allowed(
-                self.store(),
-                &self.identity,
-                &Asked {
-                    verb,
-                    path,
-                    ..Asked::default()
-                },
-            );
+    /// Refuses roles and bindings that would give away more than the user has.
+    pub(super) fn check_escalation(
+        &self,
+        value: &Value,
+        old: Option<&Value>,
+    ) -> Result<(), Failure> {
+        let Resource { group, plural, .. } = &*self.resource;
+        if group != "rbac.authorization.k8s.io" {
+            return Ok(());
         }
-        allowed(self.store(), &self.identity, &asked)
+        match escalation(self.store(), &self.identity, plural, value, old) {
+            None => Ok(()),
+            Some(detail) => {
+                let name = object::meta(value, "name");
+                Err(Failure::forbidden(plural, group, name, &detail))
+            }
+        }
     }
 
     /// Refuses what the user may not do.
     pub(super) fn authorize(&self) -> Result<(), Failure> {
         self.check_scope()?;
+        self.authorize_to(self.verb)
+    }
+
+    /// Refuses what the user may not do with the object of the URL, whatever the request's own verb is.
+    pub(super) fn authorize_to(&self, verb: &str) -> Result<(), Failure> {
         let Resource { group, plural, .. } = &*self.resource;
         // A name in a field selector narrows a list or watch to that object.
         let asked = Asked {
-            verb: self.verb,
+            verb,
             group,
             resource: plural,
             subresource: &self.route.subresource,
@@ -189,8 +195,8 @@ impl<'a> Call<'a> {
             sub => format!("{plural}/{sub}"),
         };
         let detail = format!(
-            "User \"{}\" cannot {} resource \"{sub}\" in API group \"{group}\"{place}",
-            self.identity.user, self.verb
+            "User \"{}\" cannot {verb} resource \"{sub}\" in API group \"{group}\"{place}",
+            self.identity.user
         );
         Err(Failure::forbidden(plural, group, self.name(), &detail))
     }

@@ -9,17 +9,18 @@ use http::{Request, StatusCode};
 use serde_json::Value;
 
 use super::call::{Call, parse};
-use super::{present, write};
+use super::{admit, present, write};
+use crate::api::body::{self, Doubles};
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, crd, kinds, names, object};
+use crate::api::{crd, kinds, names, object};
 use crate::store::{Key, Stored, Write};
 
 /// Answers a POST to a collection.
 pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let value = body::object(&parts.headers, &sent, &call.resource)?;
-    let stored = from_value(call, value).await?;
+    let (value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
+    let stored = from_value(call, value, &doubles).await?;
     if call.resource.is("endpoints") {
         call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
     }
@@ -27,37 +28,76 @@ pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Re
 }
 
 /// Creates an object and returns the JSON to answer.
-pub(super) async fn from_value(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+pub(super) async fn from_value(
+    call: &Call<'_>,
+    mut value: Value,
+    doubles: &Doubles,
+) -> Result<Vec<u8>, Failure> {
     place(call, &mut value)?;
-    write::normalise(call, &mut value)?;
-    identify(call, &mut value)?;
+    write::normalise(call, &mut value, doubles)?;
+    wipe(call, &mut value);
     write::record(call, None, &mut value);
+    let value = admit::new(call, value).await?;
     insert(call, value).await
 }
 
 /// Stores a new object whose fields and owners are settled.
 pub(super) async fn insert(call: &Call<'_>, mut value: Value) -> Result<Vec<u8>, Failure> {
+    identify(call, &mut value)?;
     kinds::prepare_create(&call.resource, &mut value);
-    // The block of addresses is walked and written under one lock, so none is given out twice.
-    let is_service = call.resource.is("services");
-    let _allocation = if is_service {
-        Some(call.server.inner.allocation.lock().await)
-    } else {
-        None
-    };
-    if is_service {
-        assign_address(call, &mut value)?;
-    }
     object::tidy_metadata(&mut value);
-    write::validate(call, &value, None)?;
-    if call.options.dry_run {
-        return Ok(write::pretend(&value));
+    if call.resource.is("pods") {
+        check_account(call, &value)?;
     }
-    let stored = store(call, value).await?;
+    let stored = if call.resource.is("services") {
+        insert_service(call, value).await?
+    } else {
+        call.check_escalation(&value, None)?;
+        write::validate(call, &value, None)?;
+        admit::accept_new(call, &value).await?;
+        if call.options.dry_run {
+            return Ok(write::pretend(&value));
+        }
+        store(call, value).await?
+    };
     if call.resource.is(crd::KEY) {
-        establish(call, &stored).await?;
+        let name = object::meta(&parse(&stored)?.object, "name").to_owned();
+        establish(call, &name).await?;
     }
     Ok(stored.json.to_vec())
+}
+
+/// The block of addresses is walked and written under one lock, so none is given out twice.
+///
+/// The lock is not held while webhooks look at a Service; should its address be taken meanwhile,
+/// it gets another.
+async fn insert_service(call: &Call<'_>, value: Value) -> Result<Stored, Failure> {
+    let addresses = &call.server.inner.allocation;
+    let mut offered = value.clone();
+    {
+        let _allocation = addresses.lock().await;
+        assign_address(call, &mut offered)?;
+    }
+    write::validate(call, &offered, None)?;
+    admit::accept_new(call, &offered).await?;
+    if call.options.dry_run {
+        let json = write::pretend(&offered).into();
+        return Ok(Stored { revision: 0, json });
+    }
+    let _allocation = addresses.lock().await;
+    let address = |service: &Value| object::text(service, &["spec", "clusterIP"]).to_owned();
+    let ours = address(&offered);
+    let services = call.store().list("services", None).items;
+    let taken = !matches!(ours.as_str(), "" | "None")
+        && services
+            .iter()
+            .filter_map(|(_, stored)| parse(stored).ok())
+            .any(|other| address(&other.object) == ours);
+    if taken && address(&value).is_empty() {
+        offered = value;
+        assign_address(call, &mut offered)?;
+    }
+    store(call, offered).await
 }
 
 /// Tries again with another random ending when a generated name is taken.
@@ -88,19 +128,48 @@ pub(super) fn place(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
         ));
     }
     if call.resource.namespaced {
-        check_namespace(call)?;
+        check_namespace(call, object::meta(value, "name"))?;
         let namespace = call.namespace().to_owned();
         object::metadata_mut(value).insert("namespace".into(), namespace.into());
     }
     if !object::meta(value, "resourceVersion").is_empty() && call.verb == "create" {
-        return Err(Failure::bad_request(
+        return Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "",
             "resourceVersion should not be set on objects to be created",
         ));
     }
     Ok(())
 }
 
-fn check_namespace(call: &Call<'_>) -> Result<(), Failure> {
+/// A Pod cannot be without the account that it runs as.
+fn check_account(call: &Call<'_>, pod: &Value) -> Result<(), Failure> {
+    let registry = call.server.registry();
+    let accounts = registry
+        .find("", "v1", "serviceaccounts")
+        .ok_or_else(Failure::no_such_resource)?;
+    let (namespace, name) = (
+        call.namespace(),
+        object::text(pod, &["spec", "serviceAccountName"]),
+    );
+    let account = Key::new(&accounts.key, namespace, name);
+    if call.store().get(&account).is_some() {
+        return Ok(());
+    }
+    let detail = format!(
+        "error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found"
+    );
+    let resource = &call.resource;
+    let pod = object::meta(pod, "name");
+    Err(Failure::forbidden(
+        &resource.plural,
+        &resource.group,
+        pod,
+        &detail,
+    ))
+}
+
+fn check_namespace(call: &Call<'_>, object: &str) -> Result<(), Failure> {
     let registry = call.server.registry();
     let namespaces = registry
         .find("", "v1", "namespaces")
@@ -118,19 +187,19 @@ fn check_namespace(call: &Call<'_>) -> Result<(), Failure> {
             field: "metadata.namespace".into(),
         };
         let resource = &call.resource;
-        let failure = Failure::forbidden(&resource.plural, &resource.group, "", &detail);
+        let failure = Failure::forbidden(&resource.plural, &resource.group, object, &detail);
         return Err(failure.with_causes(vec![cause]));
     }
     Ok(())
 }
 
-/// Gives a new object its name, uid and creation time.
-pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
-    let generate = object::meta(value, "generateName").to_owned();
-    let created = call.timestamp();
+/// Removes what only the server sets.
+pub(super) fn wipe(call: &Call<'_>, value: &mut Value) {
     let metadata = object::metadata_mut(value);
     for field in [
         "selfLink",
+        "uid",
+        "creationTimestamp",
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "managedFields",
@@ -139,6 +208,16 @@ pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure
     ] {
         metadata.remove(field);
     }
+    if call.resource.status && call.resource.custom().is_some() {
+        object::members(value).remove("status");
+    }
+}
+
+/// Gives a new object its name, uid and creation time.
+fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+    let generate = object::meta(value, "generateName").to_owned();
+    let created = call.timestamp();
+    let metadata = object::metadata_mut(value);
     if metadata
         .get("name")
         .and_then(Value::as_str)
@@ -157,9 +236,6 @@ pub(super) fn identify(call: &Call<'_>, value: &mut Value) -> Result<(), Failure
     metadata.insert("creationTimestamp".into(), created.into());
     if call.resource.has_generation() {
         metadata.insert("generation".into(), 1.into());
-    }
-    if call.resource.status && call.resource.custom().is_some() {
-        object::members(value).remove("status");
     }
     if call.resource.is("namespaces") {
         // Its label carries the name, which may have been generated just now.
@@ -203,24 +279,39 @@ pub(super) fn assign_address(call: &Call<'_>, value: &mut Value) -> Result<(), F
     Ok(())
 }
 
-/// Accepts the names of a new definition, so that its kind is served when the client is answered.
-async fn establish(call: &Call<'_>, stored: &Stored) -> Result<(), Failure> {
-    let mut definition = parse(stored)?.object;
-    let before = definition.clone();
-    let time = call.timestamp();
-    crd::establish(&mut definition, &time);
-    let writer = crate::api::fields::Writer {
-        manager: "kube-apiserver",
-        subresource: "status",
-        time: &time,
-        api_version: "apiextensions.k8s.io/v1",
-    };
-    crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
-    let name = object::meta(&definition, "name").to_owned();
-    write::commit(
-        call,
-        Write::Update(call.key(&name), stored.revision, definition),
-    )
-    .await?;
-    Ok(())
+/// Accepts the names of a definition, so that its kind is served when the client is answered.
+pub(super) async fn establish(call: &Call<'_>, name: &str) -> Result<(), Failure> {
+    let key = call.key(name);
+    let mut tries = 8;
+    loop {
+        // It may be gone, and somebody else may have written it since.
+        let Some(stored) = call.store().get(&key) else {
+            return Ok(());
+        };
+        let before = parse(&stored)?.object;
+        let mut definition = before.clone();
+        let time = call.timestamp();
+        let registry = call.server.registry();
+        crd::accept(
+            &mut definition,
+            registry.all().iter().map(AsRef::as_ref),
+            &time,
+        );
+        if definition == before {
+            return Ok(());
+        }
+        let writer = crate::api::fields::Writer {
+            manager: "kube-apiserver",
+            subresource: "status",
+            time: &time,
+            api_version: "apiextensions.k8s.io/v1",
+        };
+        crate::api::fields::update(&call.resource, Some(&before), &mut definition, &writer);
+        let write = Write::Update(key.clone(), stored.revision, definition);
+        tries -= 1;
+        match write::commit(call, write).await {
+            Err(failure) if failure.reason == "Conflict" && tries > 0 => {}
+            done => return done.map(|_| ()),
+        }
+    }
 }

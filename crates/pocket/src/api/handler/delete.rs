@@ -6,9 +6,9 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, Current, parse};
-use super::{present, read, write};
+use super::{admit, present, read, write};
 use crate::api::object::{self, FOREGROUND, ORPHAN};
-use crate::api::request::Options;
+use crate::api::options::{self, Options};
 use crate::api::status::{self, Cause, Failure};
 use crate::api::{body, crd};
 use crate::store::{Key, Write};
@@ -109,7 +109,14 @@ impl How {
         };
         let word = text(&["propagationPolicy"]).unwrap_or_else(|| options.propagation.clone());
         let orphan = sent["orphanDependents"].as_bool().or(options.orphan);
-        let dry_run = object::list(sent, &["dryRun"]).contains(&Value::from("All"));
+        if orphan.is_some() && !word.is_empty() {
+            let detail = "orphanDependents and deletionPropagation cannot be both set";
+            let cause = Cause::invalid("propagationPolicy", &Value::from(word.as_str()), detail);
+            options::refuse("DeleteOptions", vec![cause])?;
+        }
+        let dry_runs = object::list(sent, &["dryRun"]);
+        options::refuse("DeleteOptions", options::dry_runs(dry_runs))?;
+        let dry_run = dry_runs.contains(&Value::from("All"));
         Ok(Self {
             grace: sent["gracePeriodSeconds"].as_i64().or(options.grace_period),
             propagation: Propagation::parse(&word, orphan)?,
@@ -117,6 +124,26 @@ impl How {
             revision: text(&["preconditions", "resourceVersion"]),
             dry_run: dry_run || options.dry_run,
         })
+    }
+
+    /// The `DeleteOptions` that say the same.
+    fn options(&self) -> Value {
+        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
+        if let Some(grace) = self.grace {
+            options["gracePeriodSeconds"] = grace.into();
+        }
+        if let Some(propagation) = self.propagation {
+            options["propagationPolicy"] = format!("{propagation:?}").into();
+        }
+        for (name, value) in [("uid", &self.uid), ("resourceVersion", &self.revision)] {
+            if let Some(value) = value {
+                options["preconditions"][name] = value.as_str().into();
+            }
+        }
+        if self.dry_run {
+            options["dryRun"] = json!(["All"]);
+        }
+        options
     }
 
     fn check(&self, call: &Call<'_>, name: &str, current: &Current) -> Result<(), Failure> {
@@ -152,15 +179,11 @@ impl Propagation {
             ("Orphan", _) | ("", Some(true)) => Ok(Some(Self::Orphan)),
             ("", None) => Ok(None),
             (other, _) => {
-                let allowed = ["Background", "Foreground", "Orphan", "nil"];
+                let allowed = ["Foreground", "Background", "Orphan", "nil"];
                 let allowed: Vec<String> = allowed.iter().map(|one| format!("\"{one}\"")).collect();
                 let cause = Cause::unsupported("propagationPolicy", &Value::from(other), &allowed);
-                Err(Failure::invalid_kind(
-                    "meta.k8s.io",
-                    "DeleteOptions",
-                    "",
-                    vec![cause],
-                ))
+                options::refuse("DeleteOptions", vec![cause])?;
+                Ok(None)
             }
         }
     }
@@ -168,9 +191,12 @@ impl Propagation {
 
 async fn remove(call: &Call<'_>, key: Key, how: &How) -> Result<Outcome, Failure> {
     let missing = || Failure::not_found(&call.resource, &key.name);
-    for _ in 0..TRIES {
+    for turn in 0..TRIES {
         let current = parse(&call.store().get(&key).ok_or_else(missing)?)?;
         how.check(call, &key.name, &current)?;
+        if turn == 0 {
+            admit::deletion(call, &current, how.options(), how.dry_run).await?;
+        }
         let mut object = current.object.clone();
         let waits = mark(call, &mut object, how);
         let (revision, dry_run) = (current.revision, how.dry_run);

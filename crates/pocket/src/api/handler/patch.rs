@@ -1,15 +1,20 @@
 //! Patches: merge, JSON, strategic, and server-side apply.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, Current};
-use super::{create, present, update, write};
+use super::odd::Odd;
+use super::{admit, create, last_applied, present, update, write};
+use crate::api::body::{self, Doubles};
 use crate::api::fields::{self, Conflict};
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, kinds, object};
+use crate::api::{kinds, object, options, patches};
+use crate::schema;
 
 const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
@@ -33,9 +38,13 @@ pub(super) async fn patch(call: &Call<'_>, request: Request<Body>) -> Result<Res
     if kind == APPLY {
         return apply(call, &sent).await;
     }
-    let patch = body::plain_json(&sent)?;
+    if call.options.get("force").is_some() {
+        let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+        options::refuse("PatchOptions", vec![cause])?;
+    }
+    let (patch, doubles) = body::plain_json(&sent)?;
     let operations = match kind.as_str() {
-        JSON => Some(operations(&patch)?),
+        JSON => Some(patches::operations(&patch)?),
         _ => None,
     };
     // The precondition of a merge patch is the revision it carries.
@@ -47,18 +56,41 @@ pub(super) async fn patch(call: &Call<'_>, request: Request<Body>) -> Result<Res
     let stored = update::change(call, expected, |current| {
         let live = face(call, current)?;
         let mut value = match &operations {
-            Some(operations) => json_patch(&live, operations)?,
-            None if kind == MERGE => merge_patch(&live, &patch),
+            Some(operations) => patches::json(&live, operations)?,
+            None if kind == MERGE => patches::merge(&live, &patch),
             None => kinds::strategic_merge(&call.resource, &live, &patch)?,
         };
         check_revision(call, current, &value)?;
-        value = body::right_kind(value, &call.resource)?;
+        let whole = value.clone();
+        let undecoded = |failure: Failure| odd_patch(&whole.to_string(), &failure.message);
+        value = body::right_kind(value, &call.resource).map_err(undecoded)?;
         update::check_name(call, &mut value)?;
-        write::normalise(call, &mut value)?;
+        let unknown = write::prune(call, &mut value).map_err(undecoded)?;
+        let of_patch = match kind.as_str() {
+            JSON => Odd::new(&doubles, patches::unknown_members(&patch)).in_operations(),
+            _ => Odd::new(&doubles, Vec::new()),
+        };
+        let odd = of_patch.and(Odd::new(&Doubles::default(), unknown));
+        odd.judge(call, |problems| match kind.as_str() {
+            STRATEGIC => odd_patch(&schema::plain(&patch), problems),
+            _ => odd_patch(&whole.to_string(), problems),
+        })?;
+        write::strip_kind(call, &mut value);
+        write::complete(call, &mut value)?;
         Ok(value)
     })
     .await?;
     present::one(call, StatusCode::OK, &stored)
+}
+
+/// How a patch that gives fields twice or unknown ones is refused; of which object it does not say.
+fn odd_patch(shown: &str, problems: &str) -> Failure {
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        message: format!("Invalid value: {}: {problems}", schema::quote(shown)),
+        field: "patch".into(),
+    };
+    Failure::invalid_kind("", "", "", vec![cause])
 }
 
 /// The current object as the client sees it, kind and version included.
@@ -76,76 +108,21 @@ fn check_revision(call: &Call<'_>, current: &Current, value: &Value) -> Result<(
     }
 }
 
-fn operations(patch: &Value) -> Result<json_patch::Patch, Failure> {
-    const MOST: usize = 10_000;
-    let bad =
-        |error: serde_json::Error| Failure::bad_request(format!("error decoding patch: {error}"));
-    let operations: json_patch::Patch = serde::Deserialize::deserialize(patch).map_err(bad)?;
-    if operations.0.len() > MOST {
-        let message = format!(
-            "The allowed maximum operations in a JSON patch is {MOST}, got {}",
-            operations.0.len()
-        );
-        return Err(Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLarge",
-            message,
-        ));
-    }
-    Ok(operations)
-}
-
-fn json_patch(live: &Value, operations: &json_patch::Patch) -> Result<Value, Failure> {
-    let mut value = live.clone();
-    json_patch::patch(&mut value, operations).map_err(|_| {
-        let message = "the server rejected our request due to an error in our request";
-        let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
-        failure.details = Some(serde_json::Map::new());
-        failure
-    })?;
-    // Copies can grow a value beyond what any body could hold.
-    if value.to_string().len() > body::LIMIT {
-        return Err(Failure::too_large(body::LIMIT));
-    }
-    body::check_depth(&value)?;
-    Ok(value)
-}
-
-/// RFC 7386.
-fn merge_patch(live: &Value, patch: &Value) -> Value {
-    let Value::Object(changes) = patch else {
-        return patch.clone();
-    };
-    let mut merged = live.as_object().cloned().unwrap_or_default();
-    for (name, change) in changes {
-        if change.is_null() {
-            merged.remove(name);
-        } else {
-            let before = merged.get(name).unwrap_or(&Value::Null);
-            let value = merge_patch(before, change);
-            merged.insert(name.clone(), value);
-        }
-    }
-    Value::Object(merged)
-}
-
 async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     if call.options.field_manager.is_empty() {
         let cause = Cause::required("fieldManager", "is required for apply patch");
-        return Err(Failure::invalid_kind(
-            "meta.k8s.io",
-            "PatchOptions",
-            "",
-            vec![cause],
-        ));
+        options::refuse("PatchOptions", vec![cause])?;
     }
-    let mut applied = body::right_kind(body::yaml(sent)?, &call.resource)?;
+    let (applied, doubles) = body::lined(sent)?;
+    check_kind(call, &applied)?;
+    let mut applied = body::right_kind(applied, &call.resource)?;
     update::check_name(call, &mut applied)?;
     if !object::list(&applied, &["metadata", "managedFields"]).is_empty() {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     object::metadata_mut(&mut applied).remove("managedFields");
-    write::prune(call, &mut applied)?;
+    let last = last_applied::text(call, &applied);
+    check_fields(call, &mut applied, &doubles)?;
     write::strip_kind(call, &mut applied);
     let expected = update::expected(&applied)?;
     for field in ["resourceVersion", "creationTimestamp", "generation"] {
@@ -163,6 +140,7 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     }
     let stored = update::change(call, expected, |current| {
         let mut value = laid_over(call, &current.object, &applied)?;
+        last_applied::refresh(&mut value, last.as_deref());
         write::complete(call, &mut value)?;
         Ok(value)
     })
@@ -170,13 +148,70 @@ async fn apply(call: &Call<'_>, sent: &[u8]) -> Result<Response, Failure> {
     present::one(call, StatusCode::OK, &stored)
 }
 
+/// An applied object says what it is.
+fn check_kind(call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
+    let version = object::text(applied, &["apiVersion"]);
+    let kind = object::text(applied, &["kind"]);
+    if version == call.resource.api_version() && kind == call.resource.kind {
+        return Ok(());
+    }
+    let (group, version) = version.rsplit_once('/').unwrap_or(("", version));
+    Err(Failure::bad_request(format!(
+        "invalid object type: {group}/{version}, Kind={kind}"
+    )))
+}
+
+/// What nobody declared cannot be merged, nor can lists whose elements cannot be told apart. Of
+/// built-in kinds a client may know more than we do.
+fn check_fields(call: &Call<'_>, applied: &mut Value, doubles: &Doubles) -> Result<(), Failure> {
+    let unknown = write::prune(call, applied)?;
+    let mut problems = Vec::new();
+    if call.resource.custom().is_some() {
+        let undeclared = |path: &String| format!(".{path}: field not declared in schema");
+        problems.extend(unknown.iter().map(undeclared));
+    }
+    problems.extend(fields::problems(&call.resource, applied));
+    if !problems.is_empty() {
+        return Err(not_typed(call, &problems));
+    }
+    let cannot = |problems: &str| Failure::bad_request(problems.to_owned());
+    Odd::new(doubles, Vec::new()).judge(call, |problems| {
+        let problems = problems.trim_start_matches("strict decoding error: ");
+        cannot(&format!(
+            "error strict decoding YAML: error converting YAML to JSON: {problems}"
+        ))
+    })?;
+    Odd::new(&Doubles::default(), unknown).judge(call, |problems| {
+        let (kind, version) = (&call.resource.kind, &call.resource.version);
+        cannot(&format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {problems}"
+        ))
+    })
+}
+
+fn not_typed(call: &Call<'_>, problems: &[String]) -> Failure {
+    let problems = match problems {
+        [only] => only.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
+    };
+    let message = format!(
+        "failed to create typed patch object ({}/{}; {}, Kind={}): {problems}",
+        call.namespace(),
+        call.name(),
+        call.resource.api_version(),
+        call.resource.kind
+    );
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
+}
+
 async fn create_applied(call: &Call<'_>, applied: &Value) -> Result<Vec<u8>, Failure> {
     let mut value = applied.clone();
     create::place(call, &mut value)?;
     object::metadata_mut(&mut value).insert("name".into(), call.name().into());
-    create::identify(call, &mut value)?;
+    create::wipe(call, &mut value);
     let mut value = laid_over(call, &json!({"metadata": {}}), &value)?;
     write::complete(call, &mut value)?;
+    let value = admit::new(call, value).await?;
     create::insert(call, value).await
 }
 
@@ -188,39 +223,25 @@ fn laid_over(call: &Call<'_>, live: &Value, applied: &Value) -> Result<Value, Fa
 }
 
 fn conflicted(Conflict(causes): &Conflict) -> Failure {
-    let count = causes.len();
-    let list = match causes.as_slice() {
-        [one] => format!("{}: {}", one.message, one.field),
+    let message = match causes.as_slice() {
+        [one] => format!(
+            "Apply failed with 1 conflict: {}: {}",
+            one.message, one.field
+        ),
         many => {
-            let lines = many
-                .iter()
-                .map(|cause| format!("\n- {}: {}", cause.message, cause.field));
-            format!("conflicts:{}", lines.collect::<String>())
+            let mut fields: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for cause in many {
+                fields.entry(&cause.message).or_default().push(&cause.field);
+            }
+            let told = fields.into_iter().map(|(with, fields)| {
+                let with = with.replacen("conflict", "conflicts", 1);
+                format!("{with}:\n- {}", fields.join("\n- "))
+            });
+            let told = told.collect::<Vec<_>>().join("\n");
+            format!("Apply failed with {} conflicts: {told}", many.len())
         }
     };
-    let plural = if count == 1 { "" } else { "s" };
-    let list = if count == 1 {
-        list
-    } else {
-        list.replacen("conflicts:", "", 1)
-    };
-    let message = format!("Apply failed with {count} conflict{plural}: {list}");
     Failure::new(StatusCode::CONFLICT, "Conflict", message)
         .with_causes(causes.clone())
         .finally()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn merge_patches_remove_with_null_and_replace_lists() {
-        let live = json!({"a": {"b": 1, "c": [1, 2]}, "d": 1});
-        let patch = json!({"a": {"b": null, "c": [3]}, "d": {"e": {"f": null}}});
-        assert_eq!(
-            merge_patch(&live, &patch),
-            json!({"a": {"c": [3]}, "d": {"e": {}}})
-        );
-    }
 }

@@ -1,17 +1,20 @@
 //! The subresources of Pods that reach into them.
 
+mod eviction;
 mod logs;
 mod portforward;
 mod proxy;
+mod remote;
+mod upgrade;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::call::Call;
-use super::{delete, present};
-use crate::api::status::Failure;
+use super::call::{Call, Current};
+use super::{admit, present, update};
+use crate::api::status::{Cause, Failure};
 use crate::api::{body, object};
 
 /// Answers a request to a subresource of a Pod.
@@ -21,31 +24,53 @@ pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Re
         ("log", Method::GET) => logs::answer(call).await,
         ("proxy", _) => proxy::answer(call, request).await,
         ("portforward", Method::GET | Method::POST) => portforward::answer(call, request).await,
-        ("eviction", Method::POST) => evict(call, request).await,
-        ("exec" | "attach", Method::GET | Method::POST) => {
-            call.stored()?;
-            let what = &call.route.subresource;
-            let message = format!("this server cannot {what} into containers yet");
-            Err(Failure::new(
-                StatusCode::NOT_IMPLEMENTED,
-                "NotImplemented",
-                message,
-            ))
-        }
-        ("log" | "portforward" | "eviction" | "exec" | "attach", _) => {
+        ("eviction", Method::POST) => eviction::answer(call, request).await,
+        ("binding", Method::POST) => bind(call, request).await,
+        ("exec" | "attach", Method::GET | Method::POST) => remote::answer(call, request).await,
+        ("log" | "portforward" | "eviction" | "binding" | "exec" | "attach", _) => {
             Err(Failure::method_not_allowed())
         }
         _ => Err(Failure::no_such_resource()),
     }
 }
 
-/// An eviction is a deletion that asks nicely; nothing here ever has to say no.
-async fn evict(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
+/// Puts a Pod on a node, as a scheduler asks for it.
+async fn bind(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let sent = body::yaml(&body::read(request.into_body()).await?)?;
-    delete::with_options(call, &sent["deleteOptions"]).await?;
-    let success = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
-        "status": "Success", "code": 201});
-    Ok(present::raw(call, StatusCode::CREATED, success.to_string()))
+    let sent = admit::subresource(call, ("", "v1", "Binding"), sent).await?;
+    let node = object::text(&sent, &["target", "name"]);
+    if node.is_empty() {
+        let cause = Cause::required("target.name", "");
+        return Err(Failure::invalid_kind(
+            "",
+            "Binding",
+            call.name(),
+            vec![cause],
+        ));
+    }
+    let assign = |current: &Current| {
+        let mut pod = current.object.clone();
+        let known = object::text(&pod, &["spec", "nodeName"]).to_owned();
+        if known.is_empty() {
+            pod["spec"]["nodeName"] = Value::from(node);
+            return Ok(pod);
+        }
+        let name = call.name();
+        let detail = format!("pod {name} is already assigned to node \"{known}\"");
+        let message = format!("Operation cannot be fulfilled on pods/binding \"{name}\": {detail}");
+        Err(Failure::new(StatusCode::CONFLICT, "Conflict", message).finally())
+    };
+    update::change(call, None, assign).await?;
+    Ok(present::raw(
+        call,
+        StatusCode::CREATED,
+        created().to_string(),
+    ))
+}
+
+/// What a request answers that has created nothing to show.
+fn created() -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
 }
 
 /// The address of a running Pod.

@@ -1,65 +1,29 @@
 //! Reading one object and lists of them.
 
+mod pieces;
+mod selection;
+
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use self::pieces::Pieces;
+pub(super) use self::selection::Selection;
 use super::call::Call;
 use super::present;
 use crate::api::request::Accept;
-use crate::api::resource::Resource;
-use crate::api::selector::{Fields, Labels};
 use crate::api::status::Failure;
 use crate::api::table::{Table, partial_metadata_list};
 use crate::store::{Key, Snapshot, Stored};
 
 /// Answers one object.
 pub(super) fn get(call: &Call<'_>) -> Result<Response, Failure> {
+    if let Some(asked) = revision(&call.options.resource_version)? {
+        not_older(call, asked)?;
+    }
     present::one(call, StatusCode::OK, &call.stored()?.json)
-}
-
-/// The selectors of a list, watch or deletion of a collection.
-pub(super) struct Selection {
-    pub(super) labels: Labels,
-    pub(super) fields: Fields,
-}
-
-impl Selection {
-    pub(super) fn parse(call: &Call<'_>) -> Result<Self, Failure> {
-        let selectable = call
-            .resource
-            .builtin()
-            .map_or(&[][..], |builtin| builtin.selectable);
-        let mut fields = call.options.field_selector.clone();
-        // A list or watch at the URL of one object is about that object.
-        if let Some(name) = &call.route.name {
-            fields = format!("metadata.name={name}");
-        }
-        let labels = Labels::parse(&call.options.label_selector)?;
-        Ok(Self {
-            labels,
-            fields: Fields::parse(&fields, selectable)?,
-        })
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.labels.is_empty() && self.fields.is_empty()
-    }
-
-    pub(super) fn matches(&self, resource: &Resource, stored: &[u8]) -> bool {
-        if self.is_empty() {
-            return true;
-        }
-        let Ok(mut object) = serde_json::from_slice::<Value>(stored) else {
-            return false;
-        };
-        if let Some(builtin) = resource.builtin() {
-            builtin.show(&mut object);
-        }
-        self.labels.matches(&object) && self.fields.matches(&object)
-    }
 }
 
 /// The objects a list is about, before paging.
@@ -77,6 +41,19 @@ pub(super) fn selected(call: &Call<'_>, snapshot: Snapshot) -> Result<Snapshot, 
         revision: snapshot.revision,
         items,
     })
+}
+
+/// A revision that has not been reached yet cannot be answered.
+pub(super) fn not_older(call: &Call<'_>, asked: u64) -> Result<(), Failure> {
+    let current = call.store().revision();
+    if asked <= current {
+        return Ok(());
+    }
+    let error = crate::store::Error::Future {
+        requested: asked,
+        current,
+    };
+    Err(Failure::from_store(&error, &call.resource, ""))
 }
 
 /// Answers a list.
@@ -110,33 +87,33 @@ fn snapshot(call: &Call<'_>, from: Option<&Continue>) -> Result<Snapshot, Failur
     let resource = &call.resource.key;
     let refused = |error| Failure::from_store(&error, &call.resource, "");
     if let Some(from) = from {
-        let past = call.store().list_at(resource, namespace, from.revision);
+        // An inconsistent list goes on with what there is now.
+        let Some(at) = from.revision else {
+            return Ok(call.store().list(resource, namespace));
+        };
+        let past = call.store().list_at(resource, namespace, at);
         return past.map_err(|error| match error {
-            crate::store::Error::Expired { .. } => Failure::expired(
-                "The provided continue parameter is too old to display a consistent list result. \
-                 You can start a new list without the continue parameter.",
-            ),
+            crate::store::Error::Expired { .. } => from.too_old(),
             other => refused(other),
         });
     }
     let asked = revision(&call.options.resource_version)?;
-    match (asked, call.options.version_match.as_str()) {
-        (Some(asked), "Exact") => call
+    let exact = match call.options.version_match.as_str() {
+        "Exact" => true,
+        // Without a word about it, pages are taken from exactly this revision.
+        "" => call.options.limit.is_some(),
+        _ => false,
+    };
+    match asked {
+        Some(asked) if exact => call
             .store()
             .list_at(resource, namespace, asked)
             .map_err(refused),
-        (Some(asked), _) => {
-            let snapshot = call.store().list(resource, namespace);
-            let current = snapshot.revision;
-            if asked > current {
-                return Err(refused(crate::store::Error::Future {
-                    requested: asked,
-                    current,
-                }));
-            }
-            Ok(snapshot)
+        Some(asked) => {
+            not_older(call, asked)?;
+            Ok(call.store().list(resource, namespace))
         }
-        (None, _) => Ok(call.store().list(resource, namespace)),
+        None => Ok(call.store().list(resource, namespace)),
     }
 }
 
@@ -164,17 +141,12 @@ pub(super) fn render(
         let head = json!({
             "apiVersion": resource.api_version(), "kind": resource.list_kind, "metadata": metadata,
         });
-        let mut text = head.to_string().into_bytes();
-        text.pop();
-        text.extend_from_slice(b",\"items\":[");
-        for (at, (_, stored)) in items.iter().enumerate() {
-            if at > 0 {
-                text.push(b',');
-            }
-            text.extend_from_slice(&present::item(resource, &stored.json));
-        }
-        text.extend_from_slice(b"]}");
-        return Ok(present::raw(call, StatusCode::OK, text));
+        let mut start = head.to_string().into_bytes();
+        start.pop();
+        start.extend_from_slice(b",\"items\":[");
+        let items = items.iter().map(|(_, stored)| stored.json.clone());
+        let body = Pieces::new(resource, start, items.collect()).into_body();
+        return Ok(present::raw(call, StatusCode::OK, body));
     }
     let objects: Vec<Value> = items
         .iter()
@@ -191,14 +163,15 @@ pub(super) fn render(
 
 /// Where the next page of a list starts: the original's token.
 struct Continue {
-    revision: u64,
+    /// `None` for a list that goes on without being consistent.
+    revision: Option<u64>,
     start: String,
 }
 
 impl Continue {
     fn after(call: &Call<'_>, revision: u64, key: &Key) -> Self {
         Self {
-            revision,
+            revision: Some(revision),
             start: format!("{}\0", Self::place(call, key)),
         }
     }
@@ -217,8 +190,26 @@ impl Continue {
     }
 
     fn encode(&self) -> String {
-        let token = json!({"v": "meta.k8s.io/v1", "rv": self.revision, "start": self.start});
+        let revision = self.revision.map_or(Value::from(-1), Value::from);
+        let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": self.start});
         URL_SAFE_NO_PAD.encode(token.to_string())
+    }
+
+    /// The refusal of a token that is too old, with one by which the list can go on all the same.
+    fn too_old(&self) -> Failure {
+        let message = "The provided continue parameter is too old to display a consistent list \
+            result. You can start a new list without the continue parameter, or use the continue \
+            token in this response to retrieve the remainder of the results. Continuing with the \
+            provided token results in an inconsistent list - objects that were created, modified, \
+            or deleted between the time the first chunk was returned and now may show up in the \
+            list.";
+        let rest = Self {
+            revision: None,
+            start: self.start.clone(),
+        };
+        let mut status = Failure::expired(message).body();
+        status["metadata"]["continue"] = rest.encode().into();
+        Failure::verbatim(StatusCode::GONE, message, status)
     }
 
     fn decode(token: &str) -> Result<Option<Self>, Failure> {
@@ -229,12 +220,16 @@ impl Continue {
             let text = URL_SAFE_NO_PAD.decode(token).ok()?;
             let token: Value = serde_json::from_slice(&text).ok()?;
             let start = token["start"].as_str()?.to_owned();
-            Some(Self {
-                revision: token["rv"].as_u64()?,
-                start,
-            })
+            let revision = match token["rv"].as_i64()? {
+                -1 => None,
+                revision => Some(u64::try_from(revision).ok()?),
+            };
+            Some(Self { revision, start })
         };
         let bad = || Failure::bad_request("continue key is not valid: the token cannot be read");
         parsed().map(Some).ok_or_else(bad)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Current};
 use super::{present, update, write};
 use crate::api::resource::ScalePaths;
-use crate::api::status::Failure;
+use crate::api::status::{Cause, Failure};
 use crate::api::{body, object};
 
 /// Answers a request to `scale`.
@@ -28,13 +28,20 @@ pub(super) async fn answer(call: &Call<'_>, request: Request<Body>) -> Result<Re
         _ => return Err(Failure::method_not_allowed()),
     };
     let sent = body::yaml(&body::read(request.into_body()).await?)?;
+    if !patching {
+        update::check_named(call, &sent)?;
+    }
     let replicas = match (sent["spec"]["replicas"].as_i64(), patching) {
         (Some(replicas), _) if replicas >= 0 => replicas,
+        (Some(replicas), _) => {
+            let field = format!(".{}", paths.spec.join("."));
+            let detail = "should be a non-negative integer";
+            let cause = Cause::invalid(field, &Value::from(replicas), detail);
+            return Err(Failure::invalid(&call.resource, call.name(), vec![cause]));
+        }
         (None, false) => 0,
         _ => {
-            return Err(Failure::bad_request(
-                "spec.replicas must be a number that is not negative",
-            ));
+            return Err(Failure::bad_request("spec.replicas must be a number"));
         }
     };
     let expected = update::expected(&sent)?;
@@ -59,7 +66,7 @@ fn find<'a>(value: &'a Value, path: &[String]) -> &'a Value {
     object::at(value, &path)
 }
 
-fn set(value: &mut Value, path: &[String], replicas: i64) {
+pub(super) fn set(value: &mut Value, path: &[String], replicas: i64) {
     let Some((last, parents)) = path.split_last() else {
         return;
     };
@@ -71,7 +78,7 @@ fn set(value: &mut Value, path: &[String], replicas: i64) {
     object::members(parent).insert(last.clone(), replicas.into());
 }
 
-fn scale(value: &Value, paths: &ScalePaths) -> Value {
+pub(super) fn scale(value: &Value, paths: &ScalePaths) -> Value {
     let mut metadata = serde_json::Map::new();
     for field in [
         "name",

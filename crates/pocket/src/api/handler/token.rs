@@ -2,11 +2,11 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::call::{Call, parse};
-use super::present;
+use super::{admit, present};
 use crate::api::auth::{Bound, Claims, Identity, Reference};
 use crate::api::status::{Cause, Failure};
 use crate::api::{ApiServer, Time, body, object};
@@ -31,6 +31,8 @@ pub(super) async fn create(call: &Call<'_>, request: Request<Body>) -> Result<Re
         body::yaml(&sent)?
     };
     object::members(&mut wanted);
+    let kind = ("authentication.k8s.io", "v1", "TokenRequest");
+    let wanted = admit::subresource(call, kind, wanted).await?;
     let seconds = wanted["spec"]["expirationSeconds"]
         .as_i64()
         .unwrap_or(DEFAULT_SECONDS);
@@ -122,11 +124,19 @@ fn bound_pod(call: &Call<'_>, reference: &Value) -> Result<Option<Reference>, Fa
     }))
 }
 
-/// The identity of whoever sent these headers.
-pub(super) fn bearer(server: &ApiServer, headers: &HeaderMap) -> Option<Identity> {
-    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let token = header.strip_prefix("Bearer ")?.trim();
+/// Who bears a token that is meant for one of these audiences, or for this server when there
+/// are none; and for which of them it is meant.
+pub(super) fn identity(
+    server: &ApiServer,
+    token: &str,
+    audiences: &[&str],
+) -> Option<(Identity, Vec<String>)> {
     let claims = server.inner.tokens.check(token, Time::now())?;
+    let audiences = if audiences.is_empty() {
+        &[ISSUER]
+    } else {
+        audiences
+    };
     // A token for somebody else's ears is no proof here.
     let bound = &claims.kubernetes;
     let alive = |resource: &str, reference: &Reference| {
@@ -137,7 +147,12 @@ pub(super) fn bearer(server: &ApiServer, headers: &HeaderMap) -> Option<Identity
             .and_then(|stored| parse(&stored).ok());
         current.is_some_and(|current| object::meta(&current.object, "uid") == reference.uid)
     };
-    let good = claims.aud.iter().any(|audience| audience == ISSUER)
+    let meant: Vec<String> = audiences
+        .iter()
+        .filter(|audience| claims.aud.iter().any(|one| one == *audience))
+        .map(|audience| (*audience).to_owned())
+        .collect();
+    let good = !meant.is_empty()
         && alive("serviceaccounts", &bound.serviceaccount)
         && bound.pod.as_ref().is_none_or(|pod| alive("pods", pod));
     if !good {
@@ -156,5 +171,5 @@ pub(super) fn bearer(server: &ApiServer, headers: &HeaderMap) -> Option<Identity
         extra("pod-name", &pod.name);
         extra("pod-uid", &pod.uid);
     }
-    Some(identity)
+    Some((identity, meant))
 }

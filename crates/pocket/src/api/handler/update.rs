@@ -5,8 +5,8 @@ use axum::response::Response;
 use http::{Request, StatusCode};
 use serde_json::Value;
 
-use super::call::{Call, Current, parse};
-use super::{create, present, write};
+use super::call::{Call, Current};
+use super::{admit, create, present, write};
 use crate::api::status::Failure;
 use crate::api::{body, crd, kinds, object};
 use crate::store::Write;
@@ -18,9 +18,10 @@ const TRIES: usize = 16;
 pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     let (parts, sent) = request.into_parts();
     let sent = body::read(sent).await?;
-    let mut value = body::object(&parts.headers, &sent, &call.resource)?;
+    let (mut value, doubles) = body::object(&parts.headers, &sent, &call.resource)?;
+    check_named(call, &value)?;
     check_name(call, &mut value)?;
-    write::normalise(call, &mut value)?;
+    write::normalise(call, &mut value, &doubles)?;
     let expected = expected(&value)?;
     let stored = change(call, expected, |_| Ok(value.clone())).await?;
     present::one(call, StatusCode::OK, &stored)
@@ -29,6 +30,17 @@ pub(super) async fn put(call: &Call<'_>, request: Request<Body>) -> Result<Respo
 /// The revision an update is based on, if it says so.
 pub(super) fn expected(value: &Value) -> Result<Option<u64>, Failure> {
     super::read::revision(object::meta(value, "resourceVersion"))
+}
+
+/// A whole object has its name; the URL's alone could be a mistake.
+pub(super) fn check_named(call: &Call<'_>, value: &Value) -> Result<(), Failure> {
+    if object::meta(value, "name").is_empty() {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            call.name()
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn check_name(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
@@ -76,16 +88,17 @@ pub(super) async fn change(
 }
 
 async fn finish(call: &Call<'_>, current: &Current, mut value: Value) -> Result<Vec<u8>, Failure> {
-    let applied = call.route_is_apply();
-    write::settle(call, current, &mut value)?;
-    if call.resource.is("services") && call.route.subresource.is_empty() {
-        keep_address(call, current, &mut value)?;
-    }
-    object::tidy_metadata(&mut value);
-    if !applied {
+    settle(call, current, &mut value)?;
+    if !call.route_is_apply() {
         write::record(call, Some(&current.object), &mut value);
     }
+    if let Some(changed) = admit::change(call, current, &value).await? {
+        value = changed;
+        settle(call, current, &mut value)?;
+    }
+    call.check_escalation(&value, Some(&current.object))?;
     write::validate(call, &value, Some(&current.object))?;
+    admit::accept_change(call, current, &value).await?;
     if write::same(&current.object, &value) {
         return Ok(current.object.to_string().into_bytes());
     }
@@ -104,9 +117,18 @@ async fn finish(call: &Call<'_>, current: &Current, mut value: Value) -> Result<
     }
     let stored = write::commit(call, Write::Update(key, revision, value)).await?;
     if call.resource.is(crd::KEY) && call.route.subresource.is_empty() {
-        accept_names(call, &stored).await?;
+        create::establish(call, call.name()).await?;
     }
     Ok(stored.json.to_vec())
+}
+
+fn settle(call: &Call<'_>, current: &Current, value: &mut Value) -> Result<(), Failure> {
+    write::settle(call, current, value)?;
+    if call.resource.is("services") && call.route.subresource.is_empty() {
+        keep_address(call, current, value)?;
+    }
+    object::tidy_metadata(value);
+    Ok(())
 }
 
 /// A Service keeps its address unless it stops having one, or starts to.
@@ -122,21 +144,4 @@ fn keep_address(call: &Call<'_>, current: &Current, value: &mut Value) -> Result
     }
     kinds::keep_ports(value, &current.object);
     create::assign_address(call, value)
-}
-
-/// Keeps the accepted names of a definition in step with its spec.
-async fn accept_names(call: &Call<'_>, stored: &crate::store::Stored) -> Result<(), Failure> {
-    let mut definition = parse(stored)?;
-    let names = definition.object["spec"]["names"].clone();
-    if definition.object["status"]["acceptedNames"] == names {
-        return Ok(());
-    }
-    definition.object["status"]["acceptedNames"] = names;
-    let key = call.key(call.name());
-    write::commit(
-        call,
-        Write::Update(key, definition.revision, definition.object),
-    )
-    .await?;
-    Ok(())
 }

@@ -1,4 +1,7 @@
 //! Watches: a stream of events, one JSON object a line.
+//!
+//! Nothing is made before the client's connection has room for it, and the line of an event is made once for
+//! all watches of the same form.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -20,10 +23,13 @@ use crate::api::resource::Resource;
 use crate::api::status::Failure;
 use crate::api::table::{Table, partial_metadata};
 use crate::api::{Time, object};
-use crate::store::{self, Event, EventKind, Watcher};
+use crate::store::{self, Event, EventKind, Key, Stored, Watcher};
 
 /// How often an idle watch is told how far it is.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// Lines that are ready at the same time are sent together up to about this size.
+const PIECE: usize = 16 << 10;
 
 /// Answers a watch.
 pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
@@ -31,9 +37,10 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
     let asked = read::revision(&call.options.resource_version)?;
     let initial = call.options.send_initial_events.unwrap_or(asked.is_none());
     let namespace = call.route.namespace.as_deref();
-    let mut form = Form {
+    let form = Form {
         resource: Arc::clone(&call.resource),
         selection,
+        name: present::head(&call.resource).into(),
         style: match call.accept {
             Accept::Json => Style::Json,
             Accept::Metadata => Style::Metadata,
@@ -47,13 +54,13 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
         },
     };
     let mut ready = VecDeque::new();
+    let mut objects = Vec::new();
     let start = if initial {
-        let snapshot = call.store().list(&call.resource.key, namespace);
-        for (_, stored) in &snapshot.items {
-            if form.selects(&stored.json) {
-                ready.push_back(form.line("ADDED", &stored.json));
-            }
+        if let Some(asked) = asked {
+            read::not_older(call, asked)?;
         }
+        let snapshot = call.store().list(&call.resource.key, namespace);
+        objects = snapshot.items;
         if call.options.bookmarks {
             ready.push_back(form.bookmark(snapshot.revision, true));
         }
@@ -74,15 +81,17 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let running = Running {
         form,
+        objects: objects.into_iter(),
         ready,
+        events: VecDeque::new(),
         watcher,
         bookmarks: call.options.bookmarks.then_some(ticks),
         deadline: Instant::now() + Duration::from_secs(limit.min(86_400)),
         shutdown: call.server.inner.shutdown.clone(),
     };
     let lines = stream::unfold(running, |mut running| async move {
-        let line = running.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(line), running))
+        let piece = running.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(piece), running))
     });
     Ok(present::raw(call, StatusCode::OK, Body::from_stream(lines)))
 }
@@ -91,6 +100,8 @@ pub(super) fn watch(call: &Call<'_>) -> Result<Response, Failure> {
 struct Form {
     resource: Arc<Resource>,
     selection: Selection,
+    /// What distinguishes the lines of this form from those of others: the start of each object.
+    name: Arc<str>,
     style: Style,
 }
 
@@ -107,7 +118,10 @@ enum Style {
 
 struct Running {
     form: Form,
+    /// What is sent first: the objects at the start, then what is ready, then events.
+    objects: std::vec::IntoIter<(Key, Stored)>,
     ready: VecDeque<Bytes>,
+    events: VecDeque<Arc<Event>>,
     watcher: Option<Watcher>,
     bookmarks: Option<Interval>,
     deadline: Instant,
@@ -115,10 +129,11 @@ struct Running {
 }
 
 impl Running {
+    /// The next lines; nothing ends the watch.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(line) = self.ready.pop_front() {
-                return Some(line);
+            if let Some(piece) = self.piece() {
+                return Some(piece);
             }
             let watcher = self.watcher.as_mut()?;
             let ticks = self.bookmarks.as_mut();
@@ -131,12 +146,47 @@ impl Running {
         }
     }
 
+    /// Lines that need no waiting, as many as are sent together.
+    fn piece(&mut self) -> Option<Bytes> {
+        let first = self.line()?;
+        let mut piece = BytesMut::new();
+        while piece.len() + first.len() < PIECE
+            && let Some(line) = self.line()
+        {
+            if piece.is_empty() {
+                piece.reserve(PIECE + line.len());
+                piece.extend_from_slice(&first);
+            }
+            piece.extend_from_slice(&line);
+        }
+        Some(if piece.is_empty() {
+            first
+        } else {
+            piece.freeze()
+        })
+    }
+
+    fn line(&mut self) -> Option<Bytes> {
+        let form = &mut self.form;
+        for (_, stored) in self.objects.by_ref() {
+            if form.selects(&stored.json) {
+                return Some(form.line("ADDED", &stored.json));
+            }
+        }
+        if let Some(line) = self.ready.pop_front() {
+            return Some(line);
+        }
+        while let Some(event) = self.events.pop_front() {
+            if let Some(line) = form.event(&event) {
+                return Some(line);
+            }
+        }
+        None
+    }
+
     fn take(&mut self, events: Result<Vec<Arc<Event>>, store::Error>) {
         match events {
-            Ok(events) => {
-                let lines = events.iter().filter_map(|event| self.form.event(event));
-                self.ready.extend(lines);
-            }
+            Ok(events) => self.events.extend(events),
             Err(error) => {
                 self.watcher = None;
                 let failure = Failure::from_store(&error, &self.form.resource, "");
@@ -168,25 +218,36 @@ impl Form {
                 EventKind::Modified => "MODIFIED",
                 EventKind::Deleted => "DELETED",
             };
-            return Some(self.line(kind, &event.json));
+            return Some(self.shared_line(kind, event));
         }
-        let before = event
-            .previous
-            .as_ref()
-            .is_some_and(|json| self.selects(json));
+        let before = event.previous.as_ref();
+        let before = before.is_some_and(|stored| self.selects(&stored.json));
         let after = event.kind != EventKind::Deleted && self.selects(&event.json);
         match (before, after) {
             (false, false) => None,
+            (false, true) if event.kind == EventKind::Added => {
+                Some(self.shared_line("ADDED", event))
+            }
             (false, true) => Some(self.line("ADDED", &event.json)),
-            (true, true) => Some(self.line("MODIFIED", &event.json)),
+            (true, true) => Some(self.shared_line("MODIFIED", event)),
             // Gone from the selection: its last selected state, with the revision of the change.
             (true, false) => {
-                let mut object: Value = serde_json::from_slice(event.previous.as_deref()?).ok()?;
+                let before = event.previous.as_ref()?;
+                let mut object: Value = serde_json::from_slice(&before.json).ok()?;
                 let revision = event.revision.to_string();
                 object::metadata_mut(&mut object).insert("resourceVersion".into(), revision.into());
                 Some(self.line("DELETED", object.to_string().as_bytes()))
             }
         }
+    }
+
+    /// The line for an event that says of it what the store says; made once for all such watches.
+    fn shared_line(&mut self, kind: &str, event: &Event) -> Bytes {
+        if !matches!(self.style, Style::Json) {
+            return self.line(kind, &event.json);
+        }
+        let name = Arc::clone(&self.name);
+        event.text(&name, || self.line(kind, &event.json))
     }
 
     fn line(&mut self, kind: &str, stored: &[u8]) -> Bytes {

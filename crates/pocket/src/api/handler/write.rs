@@ -3,49 +3,49 @@
 use serde_json::Value;
 
 use super::call::{Call, Current};
-use crate::api::request::FieldValidation;
+use super::odd::Odd;
+use crate::api::body::Doubles;
 use crate::api::resource::Body;
 use crate::api::status::{Cause, Failure};
-use crate::api::{body, crd, fields, kinds, names, object, typed};
+use crate::api::{body, fields, kinds, names, object, typed};
+use crate::schema::Schema;
 use crate::store::{Stored, Write};
 
-/// Removes what the kind does not know: an error, a warning or silence, as the client asked.
-pub(super) fn prune(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
-    let resource = &call.resource;
-    let unknown = match &resource.body {
-        Body::Builtin(_) => typed::prune(resource, value)?,
-        Body::Custom(custom) => {
-            typed::prune_metadata(resource, value)?;
-            custom.schema.prune(value)
-        }
-    };
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let named = unknown
-        .iter()
-        .map(|path| format!("unknown field \"{path}\""));
-    match call.options.field_validation {
-        FieldValidation::Ignore => {}
-        FieldValidation::Warn => named.for_each(|text| call.warn(text)),
-        FieldValidation::Strict => {
-            let list: Vec<String> = named.collect();
-            let (kind, version) = (&resource.kind, &resource.version);
-            return Err(Failure::bad_request(format!(
-                "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding \
-                 error: {}",
-                list.join(", ")
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Turns an object as clients send it into the form in which it is worked on and stored.
-pub(super) fn normalise(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
+/// Does for an object that the server itself or a webhook has put together what
+/// [`normalise`] does for one that a client has sent.
+pub(super) fn renormalise(call: &Call<'_>, value: &mut Value) -> Result<(), Failure> {
     prune(call, value)?;
     strip_kind(call, value);
     complete(call, value)
+}
+
+/// Turns an object as clients send it into the form in which it is worked on and stored.
+pub(super) fn normalise(
+    call: &Call<'_>,
+    value: &mut Value,
+    doubles: &Doubles,
+) -> Result<(), Failure> {
+    let odd = Odd::new(doubles, prune(call, value)?);
+    odd.judge(call, |problems| {
+        let (kind, version) = (&call.resource.kind, &call.resource.version);
+        Failure::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {problems}"
+        ))
+    })?;
+    strip_kind(call, value);
+    complete(call, value)
+}
+
+/// Removes what the kind does not know and returns its paths.
+pub(super) fn prune(call: &Call<'_>, value: &mut Value) -> Result<Vec<String>, Failure> {
+    match &call.resource.body {
+        Body::Builtin(_) => typed::prune(&call.resource, value),
+        Body::Custom(custom) => {
+            let mut unknown = typed::prune_metadata(&call.resource, value)?;
+            unknown.extend(custom.schema.prune(value));
+            Ok(unknown)
+        }
+    }
 }
 
 /// Removes kind and version and undoes the names of this face of the kind.
@@ -64,7 +64,7 @@ pub(super) fn complete(call: &Call<'_>, value: &mut Value) -> Result<(), Failure
     match &call.resource.body {
         Body::Builtin(_) => kinds::default(&call.resource, value),
         Body::Custom(custom) => {
-            custom.schema.fill(value);
+            custom.schema.apply_defaults(value);
             Ok(())
         }
     }
@@ -81,9 +81,7 @@ pub(super) fn validate(call: &Call<'_>, value: &Value, old: Option<&Value>) -> R
     check_metadata(value, old, &mut causes);
     match &resource.body {
         Body::Builtin(_) => causes.extend(kinds::validate(resource, value, old)),
-        Body::Custom(custom) => {
-            causes.extend(crate::api::schema::validate(&custom.schema, value, old));
-        }
+        Body::Custom(custom) => causes.extend(against_schema(call, &custom.schema, value, old)),
     }
     body::check_depth(value)?;
     if causes.is_empty() {
@@ -93,17 +91,44 @@ pub(super) fn validate(call: &Call<'_>, value: &Value, old: Option<&Value>) -> R
     }
 }
 
+/// Schemas may speak of kind and version, which are not stored.
+fn against_schema(
+    call: &Call<'_>,
+    schema: &Schema,
+    value: &Value,
+    old: Option<&Value>,
+) -> Vec<Cause> {
+    let whole = |object: &Value| {
+        let mut object = object.clone();
+        let members = object::members(&mut object);
+        members.insert("apiVersion".into(), call.resource.api_version().into());
+        members.insert("kind".into(), call.resource.kind.as_str().into());
+        object
+    };
+    let (value, old) = (whole(value), old.map(whole));
+    let found = match &old {
+        Some(old) if call.route.subresource == "status" => schema.validate_status(&value, old),
+        old => schema.validate(&value, old.as_ref()),
+    };
+    found.into_iter().map(Cause::from).collect()
+}
+
 fn check_metadata(value: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     names::check_labels(value, causes);
     let owners = object::list(value, &["metadata", "ownerReferences"]);
-    for (at, owner) in owners.iter().enumerate() {
+    for owner in owners {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if object::text(owner, &[field]).is_empty() {
-                let field = format!("metadata.ownerReferences[{at}].{field}");
-                causes.push(Cause::invalid(field, &Value::from(""), "must not be empty"));
+                let detail = match field {
+                    "apiVersion" => "version must not be empty",
+                    _ => "must not be empty",
+                };
+                let field = format!("metadata.ownerReferences.{field}");
+                causes.push(Cause::invalid(field, &Value::from(""), detail));
             }
         }
     }
+    names::check_finalizers(value, causes);
     let controllers = owners
         .iter()
         .filter(|owner| owner["controller"] == true)
@@ -146,7 +171,7 @@ pub(super) fn record(call: &Call<'_>, live: Option<&Value>, value: &mut Value) {
     );
 }
 
-/// Carries out a write and what depends on it at once.
+/// Carries out a write.
 pub(super) async fn commit(call: &Call<'_>, write: Write) -> Result<Stored, Failure> {
     let name = match &write {
         Write::Create(key, _) | Write::Update(key, ..) | Write::Delete(key, ..) => {
@@ -154,11 +179,7 @@ pub(super) async fn commit(call: &Call<'_>, write: Write) -> Result<Stored, Fail
         }
     };
     let done = call.store().write(write).await;
-    let stored = done.map_err(|error| Failure::from_store(&error, &call.resource, &name))?;
-    if call.resource.is(crd::KEY) {
-        call.server.reload_registry();
-    }
-    Ok(stored)
+    done.map_err(|error| Failure::from_store(&error, &call.resource, &name))
 }
 
 /// What a dry run answers instead of writing: the object without a revision on creation.

@@ -1,12 +1,17 @@
-//! Pods: defaults, quality of service, and what may change.
+//! Pods: defaults, quality of service, and what the server decides about them.
+
+mod checks;
 
 use serde_json::{Map, Value, json};
 
+use super::quantity;
 use crate::api::object::{self, default_to};
-use crate::api::status::Cause;
+use crate::api::status::Failure;
+
+pub(super) use checks::validate;
 
 /// Fills in what a Pod spec may leave out.
-pub(super) fn default(pod: &mut Value) {
+pub(super) fn default(pod: &mut Value) -> Result<(), Failure> {
     let spec = object::members_mut(pod, "spec");
     default_to(spec, "restartPolicy", "Always");
     default_to(spec, "dnsPolicy", "ClusterFirst");
@@ -25,6 +30,9 @@ pub(super) fn default(pod: &mut Value) {
             .into_iter()
             .flatten()
         {
+            for kind in ["limits", "requests"] {
+                quantity::rewrite("Pod", one, &["resources", kind])?;
+            }
             container(object::members(one));
         }
     }
@@ -36,6 +44,7 @@ pub(super) fn default(pod: &mut Value) {
     {
         default_volume(object::members(volume));
     }
+    Ok(())
 }
 
 fn container(container: &mut Map<String, Value>) {
@@ -237,82 +246,4 @@ fn quality(spec: &Value) -> &'static str {
     } else {
         "Burstable"
     }
-}
-
-/// What is wrong with a Pod, or with changing one into it.
-pub(super) fn validate(pod: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
-    let containers = object::list(pod, &["spec", "containers"]);
-    if containers.is_empty() {
-        causes.push(Cause::required("spec.containers", ""));
-    }
-    for (at, one) in containers.iter().enumerate() {
-        let field = |name: &str| format!("spec.containers[{at}].{name}");
-        for name in ["name", "image"] {
-            if object::text(one, &[name]).is_empty() {
-                causes.push(Cause::required(field(name), ""));
-            }
-        }
-        if containers[..at]
-            .iter()
-            .any(|earlier| earlier["name"] == one["name"])
-        {
-            causes.push(Cause {
-                reason: "FieldValueDuplicate",
-                message: format!("Duplicate value: {}", one["name"]),
-                field: field("name"),
-            });
-        }
-        mounts(pod, one, at, causes);
-    }
-    let Some(old) = old else { return };
-    let unplaced = object::text(old, &["spec", "nodeName"]).is_empty();
-    if frozen(&old["spec"], unplaced) != frozen(&pod["spec"], unplaced) {
-        causes.push(Cause::forbidden(
-            "spec",
-            "pod updates may not change fields other than `spec.containers[*].image`,\
-             `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \
-             (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` \
-             (allow it to be set to 1 if it was previously negative)\n",
-        ));
-    }
-}
-
-fn mounts(pod: &Value, container: &Value, at: usize, causes: &mut Vec<Cause>) {
-    let volumes = object::list(pod, &["spec", "volumes"]);
-    for (index, mount) in object::list(container, &["volumeMounts"])
-        .iter()
-        .enumerate()
-    {
-        if !volumes.iter().any(|volume| volume["name"] == mount["name"]) {
-            causes.push(Cause {
-                reason: "FieldValueNotFound",
-                message: format!("Not found: {}", mount["name"]),
-                field: format!("spec.containers[{at}].volumeMounts[{index}].name"),
-            });
-        }
-    }
-}
-
-/// A Pod spec without what an update may change: its node, too, as long as it has none.
-fn frozen(spec: &Value, unplaced: bool) -> Value {
-    let mut spec = spec.clone();
-    let Some(members) = spec.as_object_mut() else {
-        return spec;
-    };
-    members.remove("activeDeadlineSeconds");
-    members.remove("tolerations");
-    for list in ["containers", "initContainers"] {
-        for one in members
-            .get_mut(list)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            object::members(one).remove("image");
-        }
-    }
-    if unplaced {
-        members.remove("nodeName");
-    }
-    spec
 }

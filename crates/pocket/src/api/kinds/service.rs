@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value, json};
 
+use super::words::{PORTS, between, duplicate, label, one_of, port_name};
 use crate::api::object::{self, default_to};
 use crate::api::status::Cause;
 
@@ -14,6 +15,13 @@ pub(super) fn default(service: &mut Value) {
     let spec = object::members_mut(service, "spec");
     default_to(spec, "type", "ClusterIP");
     default_to(spec, "sessionAffinity", "None");
+    if spec["sessionAffinity"] == "ClientIP" {
+        default_to(
+            spec,
+            "sessionAffinityConfig",
+            json!({"clientIP": {"timeoutSeconds": 10_800}}),
+        );
+    }
     let external = spec["type"] == "ExternalName";
     if !external {
         default_to(spec, "internalTrafficPolicy", "Cluster");
@@ -144,6 +152,36 @@ fn fill_families(spec: &mut Map<String, Value>) {
     default_to(spec, "ipFamilyPolicy", "SingleStack");
 }
 
+fn port(one: &Value, earlier: &[Value], named: bool, at: usize, causes: &mut Vec<Cause>) {
+    let field = format!("spec.ports[{at}]");
+    if !object::text(one, &["name"]).is_empty() {
+        label(one, &format!("{field}.name"), causes);
+        if earlier.iter().any(|other| other["name"] == one["name"]) {
+            causes.push(duplicate(format!("{field}.name"), &one["name"]));
+        }
+    } else if named {
+        causes.push(Cause::required(format!("{field}.name"), ""));
+    }
+    let number = one["port"].as_i64().unwrap_or_default();
+    between(number, PORTS, &format!("{field}.port"), causes);
+    let protocol = format!("{field}.protocol");
+    one_of(one, "protocol", &protocol, &["SCTP", "TCP", "UDP"], causes);
+    let target = format!("{field}.targetPort");
+    match &one["targetPort"] {
+        Value::Number(target_port) => {
+            let number = target_port.as_i64().unwrap_or_default();
+            between(number, PORTS, &target, causes);
+        }
+        Value::String(name) => port_name(name, &target, causes),
+        _ => {}
+    }
+    let same = |other: &Value| other["port"] == one["port"] && other["protocol"] == one["protocol"];
+    if earlier.iter().any(same) {
+        let shown = json!({"port": one["port"], "protocol": one["protocol"]});
+        causes.push(duplicate(field, &shown));
+    }
+}
+
 /// What is wrong with a Service, or with changing one into it.
 pub(super) fn validate(service: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     let spec = &service["spec"];
@@ -161,21 +199,8 @@ pub(super) fn validate(service: &Value, old: Option<&Value>, causes: &mut Vec<Ca
     if external && object::text(spec, &["externalName"]).is_empty() {
         causes.push(Cause::required("spec.externalName", ""));
     }
-    for (at, port) in ports.iter().enumerate() {
-        if ports.len() > 1 && object::text(port, &["name"]).is_empty() {
-            causes.push(Cause::required(format!("spec.ports[{at}].name"), ""));
-        }
-        if !port["port"]
-            .as_u64()
-            .is_some_and(|number| (1..=65535).contains(&number))
-        {
-            let detail = "must be between 1 and 65535, inclusive";
-            causes.push(Cause::invalid(
-                format!("spec.ports[{at}].port"),
-                &port["port"],
-                detail,
-            ));
-        }
+    for (at, one) in ports.iter().enumerate() {
+        port(one, &ports[..at], ports.len() > 1, at, causes);
     }
     if let Some(old) = old {
         let before = object::text(old, &["spec", "clusterIP"]);

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::quantity;
 use crate::api::object::{self, default_to};
 use crate::api::status::{Cause, Failure};
 
@@ -59,15 +60,21 @@ pub(super) fn default_endpoint_slice(slice: &mut Value) {
     }
 }
 
-pub(super) fn default_claim(claim: &mut Value) {
+pub(super) fn default_claim(claim: &mut Value) -> Result<(), Failure> {
+    for kind in ["limits", "requests"] {
+        quantity::rewrite("PersistentVolumeClaim", claim, &["spec", "resources", kind])?;
+    }
     let spec = object::members_mut(claim, "spec");
     default_to(spec, "volumeMode", "Filesystem");
+    Ok(())
 }
 
-pub(super) fn default_volume(volume: &mut Value) {
+pub(super) fn default_volume(volume: &mut Value) -> Result<(), Failure> {
+    quantity::rewrite("PersistentVolume", volume, &["spec", "capacity"])?;
     let spec = object::members_mut(volume, "spec");
     default_to(spec, "persistentVolumeReclaimPolicy", "Retain");
     default_to(spec, "volumeMode", "Filesystem");
+    Ok(())
 }
 
 pub(super) fn default_storage_class(class: &mut Value) {
@@ -124,7 +131,11 @@ pub(super) fn validate_data(value: &Value, old: Option<&Value>, causes: &mut Vec
         for (key, entry) in value[part].as_object().into_iter().flatten() {
             size += entry.as_str().map_or(0, str::len);
             let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            if key.is_empty() || !key.chars().all(fits) {
+            if key == "." || key == ".." {
+                let detail = format!("must not be '{key}'");
+                let field = format!("{part}[{key}]");
+                causes.push(Cause::invalid(field, &Value::from(key.as_str()), &detail));
+            } else if key.is_empty() || !key.chars().all(fits) {
                 let detail = "a valid config key must consist of alphanumeric characters, '-', \
                     '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for \
                     validation is '[-._a-zA-Z0-9]+')";
@@ -133,6 +144,11 @@ pub(super) fn validate_data(value: &Value, old: Option<&Value>, causes: &mut Vec
                     &Value::from(key.as_str()),
                     detail,
                 ));
+            }
+            if part == "data" && value["binaryData"].get(key).is_some() {
+                let detail = "duplicate of key present in binaryData";
+                let field = format!("{part}[{key}]");
+                causes.push(Cause::invalid(field, &Value::from(key.as_str()), detail));
             }
             if !entry.is_string() {
                 let detail = "must be a string";

@@ -38,6 +38,9 @@ pub(super) fn of_kind(kind: &str) -> Option<Message> {
         "DeleteOptions" => DELETE_OPTIONS,
         "TokenRequest" => TOKEN_REQUEST,
         "SelfSubjectAccessReview" => ACCESS_REVIEW,
+        "SubjectAccessReview" | "LocalSubjectAccessReview" => SUBJECT_ACCESS_REVIEW,
+        "SelfSubjectRulesReview" => RULES_REVIEW,
+        "TokenReview" => TOKEN_REVIEW,
         "SelfSubjectReview" => &[(1, "metadata", Sub(METADATA))],
         _ => return None,
     })
@@ -214,30 +217,55 @@ const TOKEN_REQUEST: Message = &[
     ),
 ];
 
+const RESOURCE_ATTRIBUTES: Message = &[
+    (1, "namespace", Text),
+    (2, "verb", Text),
+    (3, "group", Text),
+    (4, "version", Text),
+    (5, "resource", Text),
+    (6, "subresource", Text),
+    (7, "name", Text),
+];
+
+const PATH_ATTRIBUTES: Message = &[(1, "path", Text), (2, "verb", Text)];
+
 const ACCESS_REVIEW: Message = &[
     (1, "metadata", Sub(METADATA)),
     (
         2,
         "spec",
         Sub(&[
-            (
-                1,
-                "resourceAttributes",
-                Sub(&[
-                    (1, "namespace", Text),
-                    (2, "verb", Text),
-                    (3, "group", Text),
-                    (4, "version", Text),
-                    (5, "resource", Text),
-                    (6, "subresource", Text),
-                    (7, "name", Text),
-                ]),
-            ),
-            (
-                2,
-                "nonResourceAttributes",
-                Sub(&[(1, "path", Text), (2, "verb", Text)]),
-            ),
+            (1, "resourceAttributes", Sub(RESOURCE_ATTRIBUTES)),
+            (2, "nonResourceAttributes", Sub(PATH_ATTRIBUTES)),
         ]),
+    ),
+];
+
+const SUBJECT_ACCESS_REVIEW: Message = &[
+    (1, "metadata", Sub(METADATA)),
+    (
+        2,
+        "spec",
+        Sub(&[
+            (1, "resourceAttributes", Sub(RESOURCE_ATTRIBUTES)),
+            (2, "nonResourceAttributes", Sub(PATH_ATTRIBUTES)),
+            (3, "user", Text),
+            (4, "groups", Texts),
+            (6, "uid", Text),
+        ]),
+    ),
+];
+
+const RULES_REVIEW: Message = &[
+    (1, "metadata", Sub(METADATA)),
+    (2, "spec", Sub(&[(1, "namespace", Text)])),
+];
+
+const TOKEN_REVIEW: Message = &[
+    (1, "metadata", Sub(METADATA)),
+    (
+        2,
+        "spec",
+        Sub(&[(1, "token", Text), (2, "audiences", Texts)]),
     ),
 ];

@@ -33,6 +33,13 @@ pub(crate) enum Check {
     Exec(Vec<String>),
     /// Get a page.
     Http(HttpCheck),
+    /// Ask the health service of gRPC.
+    Grpc {
+        /// The port.
+        port: u16,
+        /// The service to ask about; all of them when empty.
+        service: String,
+    },
     /// Connect.
     Tcp {
         /// Where; the Pod's address when not said.
@@ -51,6 +58,8 @@ pub(crate) struct HttpCheck {
     pub(crate) host: Option<String>,
     /// The port.
     pub(crate) port: u16,
+    /// Whether to speak TLS. Whose certificate it is does not matter.
+    pub(crate) tls: bool,
     /// What to ask for.
     pub(crate) path: String,
     /// More headers.
@@ -113,12 +122,16 @@ fn handler(container: &Container, hook: &LifecycleHandler) -> Result<Check, Prob
 fn plan(container: &Container, probe: &Probe) -> Result<ProbePlan, Problem> {
     let check = match check(container, probe.exec.as_ref(), probe.http_get.as_ref())? {
         Some(check) => check,
-        None => match &probe.tcp_socket {
-            Some(tcp) => Check::Tcp {
+        None => match (&probe.tcp_socket, &probe.grpc) {
+            (Some(tcp), _) => Check::Tcp {
                 host: tcp.host.clone(),
                 port: port(container, &tcp.port)?,
             },
-            None => return Err(unsupported(container, "probe")),
+            (None, Some(grpc)) => Check::Grpc {
+                port: port(container, &IntOrString::Int(grpc.port))?,
+                service: grpc.service.clone().unwrap_or_default(),
+            },
+            (None, None) => return Err(unsupported(container, "probe")),
         },
     };
     Ok(ProbePlan {
@@ -144,21 +157,12 @@ fn check(
         return Ok(Some(Check::Exec(exec.command.clone().unwrap_or_default())));
     }
     let Some(http) = http else { return Ok(None) };
-    if http
-        .scheme
-        .as_deref()
-        .is_some_and(|scheme| scheme != "HTTP")
-    {
-        return Err(Problem::config(format!(
-            "container {:?} asks for a check over HTTPS, which does not exist on this platform",
-            container.name
-        )));
-    }
     let headers = http.http_headers.iter().flatten();
     let path = http.path.as_deref().unwrap_or_default();
     Ok(Some(Check::Http(HttpCheck {
         host: http.host.clone(),
         port: port(container, &http.port)?,
+        tls: http.scheme.as_deref() == Some("HTTPS"),
         path: format!("/{}", path.trim_start_matches('/')),
         headers: headers
             .map(|header| (header.name.clone(), header.value.clone()))

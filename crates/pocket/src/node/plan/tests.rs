@@ -465,6 +465,7 @@ fn probes_have_the_defaults_of_the_api_and_named_ports() {
             check: Check::Http(HttpCheck {
                 host: None,
                 port: 8008,
+                tls: false,
                 path: "/ready".to_owned(),
                 headers: Vec::new(),
             }),
@@ -483,6 +484,21 @@ fn probes_have_the_defaults_of_the_api_and_named_ports() {
     assert_eq!(
         found.startup.unwrap().check,
         Check::Exec(vec!["true".to_owned()])
+    );
+    let others = with_container(json!({
+        "readinessProbe": {"httpGet": {"port": 1, "scheme": "HTTPS"}},
+        "livenessProbe": {"grpc": {"port": 2, "service": "s"}},
+    }));
+    let found = probes::probes(&spec(&others).containers[0]).unwrap();
+    let readiness = found.readiness.unwrap().check;
+    assert!(matches!(
+        readiness,
+        Check::Http(HttpCheck { tls: true, .. })
+    ));
+    let service = "s".to_owned();
+    assert_eq!(
+        found.liveness.unwrap().check,
+        Check::Grpc { port: 2, service }
     );
     let unknown = with_container(json!({"livenessProbe": {"tcpSocket": {"port": "no"}}}));
     assert!(probes::probes(&spec(&unknown).containers[0]).is_err());

@@ -16,12 +16,6 @@ use crate::node::shim::spec::Spec;
 impl Actor {
     pub(super) fn start(&mut self, index: usize, number: u32) -> Result<(), Problem> {
         let container = self.container(index);
-        if self.machine.slots[index].is_init && container.restart_policy.is_some() {
-            return Err(Problem::config(format!(
-                "init container {:?} asks for a restartPolicy of its own, which does not exist on this platform",
-                container.name
-            )));
-        }
         let image = container.image.clone().unwrap_or_default();
         let component = self.context.component(&image)?;
         let prepared = self.preparation.done.as_ref();
@@ -50,6 +44,9 @@ impl Actor {
                 .map(|prepared| prepared.links.clone())
                 .unwrap_or_default(),
             log: self.dir.log(&container.name, number),
+            stdin: container.stdin == Some(true),
+            stdin_once: container.stdin_once == Some(true),
+            terminal: container.tty == Some(true),
         };
         let attempt = self.attempt(index, number);
         self.spawn_attempt(index, attempt, Begin::Launch(Box::new(spec)));
@@ -114,8 +111,8 @@ impl Actor {
             .init_containers
             .iter()
             .flatten()
-            .filter(|_| slot.is_init);
-        let main = spec.containers.iter().filter(|_| !slot.is_init);
+            .filter(|_| slot.is_init());
+        let main = spec.containers.iter().filter(|_| !slot.is_init());
         let mut all = init.chain(main);
         all.find(|container| container.name == slot.name)
             .cloned()

@@ -8,112 +8,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::node::backoff::Backoff;
 use crate::node::plan::Problem;
-use crate::node::plan::probes::Probes;
 use crate::node::shim::spec::Exit;
 
+mod slot;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use self::slot::{HasProbes, RestartPolicy, Role, Slot, State};
 
 /// The first wait after a container could not be launched; it doubles up to [`LONGEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-
-/// When an ended container is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RestartPolicy {
-    /// Whatever its exit code.
-    Always,
-    /// If it was not 0.
-    OnFailure,
-    /// Not.
-    Never,
-}
-
-impl RestartPolicy {
-    pub(crate) fn of(text: Option<&str>) -> Self {
-        match text {
-            Some("OnFailure") => Self::OnFailure,
-            Some("Never") => Self::Never,
-            _ => Self::Always,
-        }
-    }
-
-    fn restarts(self, exit: &Exit) -> bool {
-        match self {
-            Self::Always => true,
-            Self::OnFailure => exit.exit_code != 0,
-            Self::Never => false,
-        }
-    }
-}
-
-/// Where a container stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It is not running, and this is why.
-    Waiting(Problem),
-    /// It has been launched; nothing has been heard of it yet.
-    Starting,
-    /// It runs since then.
-    Running(Timestamp),
-    /// It has ended.
-    Ended(Exit),
-}
-
-/// One container.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    /// Its name.
-    pub(crate) name: String,
-    /// Whether it must end well before the main containers begin.
-    pub(crate) is_init: bool,
-    /// Where it stands.
-    pub(crate) state: State,
-    /// The number of its last attempt, from 0; `None` before the first.
-    pub(crate) attempt: Option<u32>,
-    /// How the attempt before ended, while another one is made or waited for.
-    pub(crate) last_end: Option<Exit>,
-    /// Whether its startup probe has passed.
-    pub(crate) started: bool,
-    /// Whether its readiness probe says so.
-    pub(crate) ready: bool,
-    is_stopping: bool,
-    ended_at: Option<Instant>,
-    retry: Option<(Instant, Duration)>,
-    backoff: Backoff,
-}
-
-impl Slot {
-    pub(crate) fn new(name: &str, is_init: bool, waiting: &'static str) -> Self {
-        Self {
-            name: name.to_owned(),
-            is_init,
-            state: State::Waiting(Problem {
-                reason: waiting,
-                message: String::new(),
-            }),
-            attempt: None,
-            last_end: None,
-            started: false,
-            ready: false,
-            is_stopping: false,
-            ended_at: None,
-            retry: None,
-            backoff: Backoff::default(),
-        }
-    }
-
-    /// Whether processes of it may exist.
-    pub(crate) fn is_alive(&self) -> bool {
-        matches!(self.state, State::Starting | State::Running(_))
-    }
-
-    pub(crate) fn is_done_well(&self) -> bool {
-        matches!(&self.state, State::Ended(exit) if exit.exit_code == 0)
-    }
-}
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,19 +47,18 @@ pub(crate) struct Machine {
     /// The containers.
     pub(crate) slots: Vec<Slot>,
     stop_by: Option<Instant>,
+    /// What sidecars get to end after the main containers of a Pod that is over.
+    grace: Duration,
 }
 
 impl Machine {
-    pub(crate) fn new(policy: RestartPolicy, slots: Vec<Slot>) -> Self {
+    pub(crate) fn new(policy: RestartPolicy, slots: Vec<Slot>, grace: Duration) -> Self {
         Self {
             policy,
             slots,
             stop_by: None,
+            grace,
         }
-    }
-
-    pub(crate) fn policy(&self) -> RestartPolicy {
-        self.policy
     }
 
     /// From now on nothing is started, and everything must be dead by then.
@@ -176,47 +81,53 @@ impl Machine {
         !self.slots.iter().any(Slot::is_alive)
     }
 
-    /// Whether all containers for initialisation have ended well.
+    /// Whether the main containers may run. A sidecar that ends later does not change that.
     pub(crate) fn is_initialised(&self) -> bool {
-        self.slots
-            .iter()
-            .filter(|slot| slot.is_init)
-            .all(Slot::is_done_well)
+        let mut main = self.slots.iter().filter(|slot| !slot.is_init());
+        main.any(|slot| slot.attempt.is_some()) || self.slots.iter().all(Slot::lets_others_begin)
     }
 
     /// Whether nothing will ever be started again.
     pub(crate) fn is_finished(&self) -> bool {
         let gives_up = |slot: &Slot| match &slot.state {
-            State::Ended(exit) => !self.policy.restarts(exit),
+            State::Ended(exit) => !self.restarts(slot, exit),
             _ => false,
         };
-        let (init, main): (Vec<_>, Vec<_>) = self.slots.iter().partition(|slot| slot.is_init);
-        init.iter()
-            .any(|slot| gives_up(slot) && !slot.is_done_well())
-            || (self.is_initialised() && main.iter().all(|slot| gives_up(slot)))
+        let mut init = self.slots.iter().filter(|slot| slot.role == Role::Init);
+        let mut main = self.slots.iter().filter(|slot| !slot.is_init());
+        init.any(|slot| gives_up(slot) && !slot.is_done_well())
+            || (self.is_initialised() && main.all(gives_up))
+    }
+
+    /// Whether a container is started again after this end.
+    fn restarts(&self, slot: &Slot, exit: &Exit) -> bool {
+        match slot.role {
+            Role::Sidecar => true,
+            Role::Main | Role::Init => slot.policy.unwrap_or(self.policy).restarts(exit),
+        }
     }
 
     /// What to do now, and when to ask again at the latest.
     pub(crate) fn step(&mut self, now: Instant) -> (Vec<Action>, Option<Instant>) {
-        let mut actions = Vec::new();
-        let mut wake = None;
-        if let Some(deadline) = self.stop_by {
-            for (index, slot) in self.slots.iter_mut().enumerate() {
-                if slot.is_alive() && !slot.is_stopping {
-                    slot.is_stopping = true;
-                    actions.push(Action::Stop { index, deadline });
-                }
-            }
-            return (actions, wake);
+        for slot in &mut self.slots {
+            slot.has_begun |= slot.started && matches!(slot.state, State::Running(_));
         }
-        let current_init = self
-            .slots
-            .iter()
-            .position(|slot| slot.is_init && !slot.is_done_well());
+        let is_finished = self.is_finished();
+        let deadline = self.stop_by.or(is_finished.then(|| now + self.grace));
+        if let Some(deadline) = deadline {
+            return (self.stop(deadline), None);
+        }
+        let (mut actions, mut wake) = (Vec::new(), None);
+        let current = match self.is_initialised() {
+            true => None,
+            false => self.slots.iter().position(|slot| !slot.lets_others_begin()),
+        };
         for index in 0..self.slots.len() {
-            let is_due = match current_init {
-                Some(init) => index == init,
-                None => !self.slots[index].is_init,
+            let slot = &self.slots[index];
+            let is_due = match current {
+                // Those before it that are to run go on doing so.
+                Some(init) => index == init || (index < init && slot.role == Role::Sidecar),
+                None => slot.role != Role::Init,
             };
             if !is_due {
                 continue;
@@ -230,14 +141,38 @@ impl Machine {
         (actions, wake)
     }
 
+    /// Stops the containers: the sidecars after all others, the last first.
+    fn stop(&mut self, deadline: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut is_held = false;
+        for index in (0..self.slots.len()).rev() {
+            let slot = &mut self.slots[index];
+            if !slot.is_alive() {
+                continue;
+            }
+            let may_stop = slot.role != Role::Sidecar || !is_held;
+            is_held = true;
+            if may_stop && !slot.is_stopping {
+                slot.is_stopping = true;
+                actions.push(Action::Stop { index, deadline });
+            }
+        }
+        actions
+    }
+
     fn start(&mut self, index: usize, now: Instant) -> Due {
-        let restarts_well = !self.slots[index].is_init;
-        let policy = self.policy;
+        let is_over = match &self.slots[index].state {
+            State::Ended(exit) => {
+                let is_done = self.slots[index].role == Role::Init && exit.exit_code == 0;
+                is_done || !self.restarts(&self.slots[index], exit)
+            }
+            _ => false,
+        };
+        if is_over {
+            return Due::Never;
+        }
         let slot = &mut self.slots[index];
         if let State::Ended(exit) = &slot.state {
-            if !policy.restarts(exit) || (!restarts_well && exit.exit_code == 0) {
-                return Due::Never;
-            }
             slot.last_end = Some(exit.clone());
             if let Some((until, delay)) = slot.backoff.wait(slot.ended_at.unwrap_or(now))
                 && until > now
@@ -324,22 +259,6 @@ impl Machine {
         slot.started = false;
         slot.ready = false;
         slot.is_stopping = false;
-    }
-}
-
-/// Which probes hold a container back after its start.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HasProbes {
-    pub(crate) startup: bool,
-    pub(crate) readiness: bool,
-}
-
-impl HasProbes {
-    pub(crate) fn of(probes: &Probes) -> Self {
-        Self {
-            startup: probes.startup.is_some(),
-            readiness: probes.readiness.is_some(),
-        }
     }
 }
 

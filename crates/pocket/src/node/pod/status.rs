@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::machine::{Machine, RestartPolicy, Slot, State};
+use super::machine::{Machine, Slot, State};
 use crate::node::plan::spec;
 use crate::node::shim::spec::Exit;
 
@@ -112,12 +112,16 @@ fn containers(pod: &Pod, is_init: bool) -> impl Iterator<Item = &Container> {
 
 fn slot<'a>(machine: &'a Machine, name: &str, is_init: bool) -> Option<&'a Slot> {
     let mut slots = machine.slots.iter();
-    slots.find(|slot| slot.name == name && slot.is_init == is_init)
+    slots.find(|slot| slot.name == name && slot.is_init() == is_init)
 }
 
 /// The rules of <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase>.
 fn phase(machine: &Machine, is_leaving: bool) -> &'static str {
-    let main: Vec<_> = machine.slots.iter().filter(|slot| !slot.is_init).collect();
+    let main: Vec<_> = machine
+        .slots
+        .iter()
+        .filter(|slot| !slot.is_init())
+        .collect();
     if is_leaving && machine.is_dead() {
         return if main.iter().all(|slot| slot.is_done_well()) {
             "Succeeded"
@@ -126,7 +130,7 @@ fn phase(machine: &Machine, is_leaving: bool) -> &'static str {
         };
     }
     if !machine.is_initialised() {
-        return if machine.is_finished() {
+        return if machine.is_finished() && machine.is_dead() {
             "Failed"
         } else {
             "Pending"
@@ -138,7 +142,8 @@ fn phase(machine: &Machine, is_leaving: bool) -> &'static str {
     if main.iter().any(|slot| never_ran(&slot)) {
         return "Pending";
     }
-    if !machine.is_finished() || machine.policy() == RestartPolicy::Always {
+    // A Pod is over when its sidecars are, too.
+    if !machine.is_finished() || !machine.is_dead() {
         return "Running";
     }
     if main.iter().all(|slot| slot.is_done_well()) {
@@ -162,10 +167,10 @@ fn container_status(inputs: &Inputs<'_>, container: &Container, slot: &Slot) -> 
         name: slot.name.clone(),
         image_id: (inputs.image_id)(&image),
         image,
-        ready: if slot.is_init {
-            slot.is_done_well()
-        } else {
+        ready: if slot.counts_for_readiness() {
             slot.ready
+        } else {
+            slot.is_done_well()
         },
         started: Some(is_running && slot.started),
         restart_count: slot
@@ -198,7 +203,7 @@ fn container_state(inputs: &Inputs<'_>, slot: &Slot, id: Option<String>) -> Cont
         ..ContainerState::default()
     };
     match &slot.state {
-        State::Waiting(why) if !slot.is_init && !inputs.machine.is_initialised() => {
+        State::Waiting(why) if !slot.is_init() && !inputs.machine.is_initialised() => {
             let reason = if why.message.is_empty() {
                 "PodInitializing"
             } else {
@@ -300,7 +305,7 @@ fn initialised(machine: &Machine) -> Result<(), Why> {
     let slots = machine
         .slots
         .iter()
-        .filter(|slot| slot.is_init && !slot.is_done_well());
+        .filter(|slot| !slot.lets_others_begin());
     Err(Why {
         reason: Some("ContainersNotInitialized"),
         message: Some(format!(
@@ -321,7 +326,7 @@ fn containers_ready(machine: &Machine, phase: &str) -> Result<(), Why> {
         machine
             .slots
             .iter()
-            .filter(|slot| !slot.is_init && !slot.ready)
+            .filter(|slot| slot.counts_for_readiness() && !slot.ready)
     };
     if unready().next().is_none() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::{Api, ResourceExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::actor::{Actor, Preparation};
-use super::machine::{HasProbes, Machine, RestartPolicy, Slot};
+use super::machine::{HasProbes, Machine, RestartPolicy, Role, Slot};
 use super::news::News;
-use super::{Assignment, claim, report, watching};
+use super::{Assignment, claim, pod_grace_seconds, report, seconds, watching};
 use crate::node::container::Begin;
 use crate::node::context::Context;
 use crate::node::layout::PodRecord;
@@ -69,6 +69,7 @@ impl Actor {
             machine: Machine::new(
                 RestartPolicy::of(spec(&pod).restart_policy.as_deref()),
                 slots(&pod),
+                seconds(pod_grace_seconds(&pod)),
             ),
             runs: BTreeMap::new(),
             references: References::of(&pod),
@@ -191,15 +192,23 @@ impl Actor {
 
 fn slots(pod: &Pod) -> Vec<Slot> {
     let spec = spec(pod);
-    let init = spec
-        .init_containers
+    let slot = |container: &Container, is_init: bool| {
+        let word = container.restart_policy.as_deref();
+        let policy = word.map(|word| RestartPolicy::of(Some(word)));
+        let role = match (is_init, policy) {
+            (true, Some(RestartPolicy::Always)) => Role::Sidecar,
+            (true, _) => Role::Init,
+            (false, _) => Role::Main,
+        };
+        Slot::new(&container.name, role, policy, "ContainerCreating")
+    };
+    let init = spec.init_containers.iter().flatten();
+    let init = init.map(|container| slot(container, true));
+    let main = spec
+        .containers
         .iter()
-        .flatten()
-        .map(|one| (&one.name, true));
-    let main = spec.containers.iter().map(|one| (&one.name, false));
-    init.chain(main)
-        .map(|(name, is_init)| Slot::new(name, is_init, "ContainerCreating"))
-        .collect()
+        .map(|container| slot(container, false));
+    init.chain(main).collect()
 }
 
 fn start_time(pod: &Pod) -> Timestamp {
@@ -212,8 +221,10 @@ fn start_time(pod: &Pod) -> Timestamp {
 
 /// What the API holds of a container that was already running: a new node does not make it unready.
 fn standing_in_api(pod: &Pod, name: &str, since: Timestamp) -> Option<(bool, bool)> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let found = statuses.iter().find(|status| status.name == name)?;
+    let status = pod.status.as_ref()?;
+    let init = status.init_container_statuses.iter().flatten();
+    let mut all = init.chain(status.container_statuses.iter().flatten());
+    let found = all.find(|status| status.name == name)?;
     let running = found.state.as_ref()?.running.as_ref()?;
     // The API keeps whole seconds.
     let same = running.started_at.as_ref()?.0.as_second() == since.as_second();

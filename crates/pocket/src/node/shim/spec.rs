@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::node::procfs::ProcessId;
+use crate::node::program::find_program;
 
 /// Name of the file with a [`Spec`].
 pub(crate) const SPEC_FILE: &str = "spec.json";
@@ -44,6 +45,28 @@ pub(crate) struct Spec {
     pub(crate) links: Vec<Link>,
     /// The log file.
     pub(crate) log: Utf8PathBuf,
+    /// Whether visitors may write to the main process.
+    #[serde(default)]
+    pub(crate) stdin: bool,
+    /// Whether its input ends with the first visitor who could write.
+    #[serde(default)]
+    pub(crate) stdin_once: bool,
+    /// Whether it runs on a terminal.
+    #[serde(default)]
+    pub(crate) terminal: bool,
+}
+
+impl Spec {
+    /// The file that a name in a command means inside the container.
+    pub(crate) fn find(&self, name: &str) -> io::Result<Utf8PathBuf> {
+        let path = self.env.get("PATH").map(String::as_str).unwrap_or_default();
+        let folders: Vec<_> = path.split(':').map(Utf8PathBuf::from).collect();
+        find_program(name, &folders, &self.working_dir).ok_or_else(|| {
+            io::Error::other(format!(
+                "exec: {name:?}: executable file not found in $PATH"
+            ))
+        })
+    }
 }
 
 /// A symbolic link that stands for a mount.

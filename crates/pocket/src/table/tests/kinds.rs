@@ -165,7 +165,7 @@ fn small_kinds_show_their_columns() {
     );
     assert_eq!(
         cells("", "ServiceAccount", json!({"metadata": {}})),
-        json!(["n", 0, "5m3s"])
+        json!(["n", "5m3s"])
     );
     assert_eq!(
         cells(

@@ -4,6 +4,8 @@ use pretty_assertions::assert_eq;
 
 use super::*;
 
+const GRACE: Duration = Duration::from_secs(7);
+
 fn exit(code: i32) -> Exit {
     Exit {
         exit_code: code,
@@ -16,12 +18,18 @@ fn exit(code: i32) -> Exit {
 }
 
 fn machine(policy: RestartPolicy, init: &[&str], main: &[&str]) -> Machine {
-    let slot = |is_init| move |name: &&str| Slot::new(name, is_init, "ContainerCreating");
-    let slots = init
-        .iter()
-        .map(slot(true))
-        .chain(main.iter().map(slot(false)));
-    Machine::new(policy, slots.collect())
+    // A star marks a sidecar.
+    let slot = |name: &&str, role| {
+        let role = if name.ends_with('*') {
+            Role::Sidecar
+        } else {
+            role
+        };
+        Slot::new(name, role, None, "ContainerCreating")
+    };
+    let init = init.iter().map(|name| slot(name, Role::Init));
+    let main = main.iter().map(|name| slot(name, Role::Main));
+    Machine::new(policy, init.chain(main).collect(), GRACE)
 }
 
 /// Steps once and lets everything that was started run.
@@ -156,4 +164,91 @@ fn stopping_starts_nothing_and_can_be_hurried() {
     machine.ended(0, exit(143), now);
     assert!(machine.is_dead());
     assert_eq!(machine.step(now).0, []);
+}
+
+fn stopped(actions: &[Action]) -> Vec<usize> {
+    let index = |action: &Action| match action {
+        Action::Stop { index, .. } => *index,
+        Action::Start { .. } => panic!("{action:?}"),
+    };
+    actions.iter().map(index).collect()
+}
+
+#[test]
+fn a_sidecar_begins_before_the_rest_and_runs_beside_it() {
+    let now = Instant::now();
+    let mut machine = machine(RestartPolicy::Never, &["a", "b*", "c"], &["d"]);
+    assert_eq!(advance(&mut machine, now), [(0, 0)]);
+    machine.ended(0, exit(0), now);
+    assert_eq!(advance(&mut machine, now), [(1, 0)]);
+    assert_eq!(advance(&mut machine, now), [(2, 0)]);
+    // It is started again whatever the policy of the Pod, also while others initialise.
+    machine.ended(1, exit(0), now);
+    assert_eq!(advance(&mut machine, now), [(1, 1)]);
+    machine.ended(2, exit(0), now);
+    assert_eq!(advance(&mut machine, now), [(3, 0)]);
+    machine.ended(1, exit(1), now);
+    assert!(machine.is_initialised() && !machine.is_finished());
+}
+
+#[test]
+fn a_sidecar_holds_the_rest_back_until_its_startup_probe_has_passed() {
+    let now = Instant::now();
+    let mut machine = machine(RestartPolicy::Always, &["a*"], &["b"]);
+    let probes = HasProbes {
+        startup: true,
+        readiness: false,
+    };
+    machine.step(now);
+    machine.launched(0, 0);
+    machine.running(0, Timestamp::UNIX_EPOCH, probes);
+    assert_eq!(advance(&mut machine, now), []);
+    machine.slots[0].started = true;
+    assert_eq!(advance(&mut machine, now), [(1, 0)]);
+}
+
+#[test]
+fn sidecars_end_after_the_main_containers_the_last_first() {
+    let now = Instant::now();
+    for asked in [true, false] {
+        let mut machine = machine(RestartPolicy::Never, &["a*", "b*"], &["c"]);
+        for index in 0..3 {
+            assert_eq!(advance(&mut machine, now), [(index, 0)]);
+        }
+        if asked {
+            machine.stop_by(now + GRACE);
+            assert_eq!(stopped(&machine.step(now).0), [2]);
+        }
+        assert_eq!(machine.step(now).0, Vec::new());
+        machine.ended(2, exit(0), now);
+        for index in [1, 0] {
+            let deadline = now + GRACE;
+            assert_eq!(machine.step(now).0, [Action::Stop { index, deadline }]);
+            assert_eq!(machine.step(now).0, []);
+            machine.ended(index, exit(143), now);
+        }
+        assert!(machine.is_finished() || asked);
+        assert!(machine.is_dead() && machine.step(now).0.is_empty());
+    }
+}
+
+#[test]
+fn a_pod_whose_initialisation_has_failed_keeps_no_sidecar() {
+    let now = Instant::now();
+    let mut machine = machine(RestartPolicy::Never, &["a*", "b"], &["c"]);
+    assert_eq!(advance(&mut machine, now), [(0, 0)]);
+    assert_eq!(advance(&mut machine, now), [(1, 0)]);
+    machine.ended(1, exit(1), now);
+    assert_eq!(stopped(&machine.step(now).0), [0]);
+}
+
+#[test]
+fn a_container_may_have_a_restart_policy_of_its_own() {
+    let now = Instant::now();
+    let mut machine = machine(RestartPolicy::Always, &[], &["a", "b"]);
+    machine.slots[0].policy = Some(RestartPolicy::Never);
+    advance(&mut machine, now);
+    machine.ended(0, exit(1), now);
+    machine.ended(1, exit(1), now);
+    assert_eq!(advance(&mut machine, now), [(1, 1)]);
 }

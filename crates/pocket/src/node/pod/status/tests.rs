@@ -1,9 +1,11 @@
 //! Tests of the status as people see it.
 
+use std::time::Duration;
+
 use pretty_assertions::assert_eq;
 
 use super::*;
-use crate::node::pod::machine::HasProbes;
+use crate::node::pod::machine::{HasProbes, RestartPolicy, Role};
 
 fn pod() -> Pod {
     serde_json::from_value(serde_json::json!({
@@ -14,7 +16,8 @@ fn pod() -> Pod {
 }
 
 fn machine(policy: RestartPolicy) -> Machine {
-    Machine::new(policy, vec![Slot::new("c", false, "ContainerCreating")])
+    let slot = Slot::new("c", Role::Main, None, "ContainerCreating");
+    Machine::new(policy, vec![slot], Duration::from_secs(30))
 }
 
 fn of(pod: &Pod, machine: &Machine, second: i64, before: Option<&PodStatus>) -> PodStatus {

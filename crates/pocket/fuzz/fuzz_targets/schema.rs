@@ -1,0 +1,5 @@
+//! Feeds `howdah_pocket::fuzzing::schema`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| howdah_pocket::fuzzing::schema(bytes));
