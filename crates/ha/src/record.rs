@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use howdah_types::{InstanceName, SystemIdentifier};
+use serde::{Deserialize, Serialize};
 
 /// The number of a holder's term, from 1. Strictly increasing at every change of holder (I1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Epoch(u64);
 
 impl Epoch {

@@ -1,11 +1,13 @@
 //! The machine's notion of time.
 
 use std::ops::Add;
+
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A point on a clock that never steps, chosen by the driver (`CLOCK_BOOTTIME`), in nanoseconds
 /// since any fixed point. Instants of different members cannot be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Instant(u64);
 
 impl Instant {

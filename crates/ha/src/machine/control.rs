@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use howdah_types::{SystemIdentifier, Timeline};
+use serde::{Deserialize, Serialize};
 
 use super::ids::{Holder, Member};
 use super::invariant::{Rule, Rules};
@@ -11,7 +12,7 @@ use super::position::Point;
 use crate::record::Epoch;
 
 /// What people asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Intent {
     /// The holder shall hand over, to that member if it is as far as any.
     Switchover {
@@ -21,7 +22,7 @@ pub enum Intent {
 }
 
 /// A rule under which writes were acknowledged: by any `acks` of `standbys`, after the writer itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cohort {
     /// Who may acknowledge; without acknowledgements, who must agree to a takeover.
     pub standbys: BTreeSet<Member>,
@@ -62,7 +63,7 @@ impl Cohort {
 }
 
 /// What the control record says. One object in the API, so one compare-and-set covers all of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The current term (I1).
     pub epoch: Epoch,

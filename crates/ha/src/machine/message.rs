@@ -1,6 +1,7 @@
 //! What members say to each other. Any of it may be lost, late, repeated or out of order.
 
 use howdah_types::SystemIdentifier;
+use serde::{Deserialize, Serialize};
 
 use super::control::Record;
 use super::ids::Holder;
@@ -9,7 +10,7 @@ use crate::record::Epoch;
 use crate::time::Instant;
 
 /// What a sealed member reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The boot that is sealed.
     pub holder: Holder,
@@ -20,7 +21,7 @@ pub struct Report {
 }
 
 /// A message between two members.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// The holder greets: it asks for a grant, and for being followed once it is promoted.
     Heartbeat {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use howdah_types::{Lsn, Timeline};
+use serde::{Deserialize, Serialize};
 
 /// A place on a timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Point {
     /// The timeline. Each is made by one promotion only (I11), so points can be compared.
     pub timeline: Timeline,
@@ -14,7 +15,7 @@ pub struct Point {
 }
 
 /// How far a copy reaches, and over which timelines it got there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The end of what is flushed to disk.
     pub end: Point,
