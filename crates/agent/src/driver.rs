@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, PgView, State};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -21,7 +22,7 @@ use crate::durable::{self, Promises};
 use crate::guard::Guard;
 use crate::member::{Input, Member};
 use crate::view::{HaView, Phase};
-use crate::wire::{Incoming, Wire};
+use crate::wire::{self, Incoming, Wire};
 use crate::{jobs, lease, route};
 
 /// How often time is told to the machine.
@@ -34,6 +35,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const DOUBLINGS: u32 = 6;
 /// The time for a promise to reach the disk. Nothing is done until it has.
 const PERSIST: Duration = Duration::from_secs(5);
+
+/// The time in which a machine says that nobody listens.
+const REFUSAL: Duration = Duration::from_millis(300);
 
 /// Why the driver cannot go on. Postgres was killed.
 #[derive(Debug, thiserror::Error)]
@@ -221,6 +225,10 @@ impl Driver {
                     self.step(Event::Configured(settings)).await?;
                 }
             }
+            Input::Gone(member) => {
+                debug!(%member, "a member's process is gone");
+                self.step(Event::Gone(member)).await?;
+            }
             Input::Reinitialise => self.step(Event::Reinitialise).await?,
             Input::Ended { pid, status } => self.postmaster_ended(pid, status).await?,
             Input::Stop => self.stop().await?,
@@ -231,8 +239,13 @@ impl Driver {
     async fn hear(&mut self, incoming: Incoming) -> Result<(), Error> {
         match incoming {
             Incoming::Message(from, message) => self.step(Event::Message(from, message)).await,
-            Incoming::Lost(member) => {
-                debug!(%member, "a member's connection was reset");
+            Incoming::Lost(lost) => {
+                let member = Arc::clone(&self.member);
+                tokio::spawn(async move {
+                    if is_gone(&member, lost).await {
+                        member.tell(Input::Gone(lost));
+                    }
+                });
                 Ok(())
             }
         }
@@ -429,6 +442,18 @@ impl Driver {
         self.deaths.started = Some(Instant::now() + pause);
         pause
     }
+}
+
+/// True if a member whose connection was reset does not listen either: its process ended, and the guard
+/// of that process has ended its Postgres. A machine that is cut off gives no such answer.
+async fn is_gone(member: &Member, lost: ha::Member) -> bool {
+    let addresses = member.peer_addresses();
+    let Some(address) = addresses.get(&lost) else {
+        return false;
+    };
+    let connecting = TcpStream::connect((*address, wire::PORT));
+    let connected = tokio::time::timeout(REFUSAL, connecting).await;
+    matches!(connected, Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// True if Postgres is about to become something else, so that a second look is worth its price.

@@ -37,6 +37,8 @@ pub(crate) enum Input {
     Api(lease::Ended),
     /// The cluster's members, or how it replicates, may have changed.
     Settings(Settings),
+    /// The process of another member ended.
+    Gone(Number),
     /// People want this copy to be replaced.
     Reinitialise,
     /// A postmaster ended.
