@@ -1,5 +1,7 @@
 //! What members say to each other. Any of it may be lost, late, repeated or out of order.
 
+use std::time::Duration;
+
 use howdah_types::SystemIdentifier;
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +44,10 @@ pub enum Message {
         epoch: Epoch,
         /// Its `sent`.
         sent: Instant,
-        /// True if the member is bound for the time of a grant.
+        /// True if the member is bound.
         granted: bool,
+        /// For how long from the moment it answered, on its own clock.
+        lasts: Duration,
         /// What the member has promised.
         promised: Option<Epoch>,
     },

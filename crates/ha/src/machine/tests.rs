@@ -86,6 +86,9 @@ fn record() -> Record {
         serving: true,
         released: false,
         intent: None,
+        paused: false,
+        fenced: members([]),
+        wait_out: Some(Timing::FAST.wait_out),
     }
 }
 
@@ -93,13 +96,17 @@ fn record() -> Record {
 fn member(me: u16) -> State {
     let config = Config {
         me: holder(me),
-        peers: [0, 1, 2]
-            .into_iter()
-            .filter(|peer| *peer != me)
-            .map(Member)
-            .collect(),
-        policy: Policy::Strict { acks: 1 },
-        timing: Timing::FAST,
+        settings: Settings {
+            peers: [0, 1, 2]
+                .into_iter()
+                .filter(|peer| *peer != me)
+                .map(Member)
+                .collect(),
+            voters: members([0, 1, 2]),
+            synchronous: members([0, 1, 2]),
+            policy: Policy::Strict { acks: 1 },
+            timing: Timing::FAST,
+        },
         may_bootstrap: false,
         jitter: 0,
         rules: Rules::default(),
@@ -163,6 +170,7 @@ fn granted(of: u64, yes: bool, promised: Option<u64>) -> Message {
         epoch: epoch(of),
         sent: at(0),
         granted: yes,
+        lasts: Timing::FAST.grant,
         promised: promised.map(epoch),
     }
 }

@@ -16,6 +16,7 @@ fn grant(mut state: State, from: u16, sent: Instant) -> State {
         epoch: epoch(3),
         sent,
         granted: true,
+        lasts: Timing::FAST.grant,
         promised: Some(epoch(3)),
     };
     state = step(state, Event::Message(holder(from), message), sent).next;
@@ -183,7 +184,7 @@ fn a_standby_that_caught_up_joins_the_record_first() {
 #[test]
 fn sync_without_standbys_degrades_in_the_record_first() {
     let mut state = primary();
-    state.config.policy = Policy::Sync { acks: 1 };
+    state.config.settings.policy = Policy::Sync { acks: 1 };
     state.renewed = Some(at(2900));
     state.pg.standbys.clear();
     let pg = state.pg.clone();
