@@ -1,15 +1,13 @@
 //! The driver of the decision machine: the only owner of its state.
 //!
 //! Events go in one by one. Jobs on Postgres, calls to the API and the route are tasks of their own, so
-//! that a long clone does not keep the driver from hearing that authority was lost. After each job
-//! Postgres is looked at anew before the machine hears of its end, and what was seen before is dropped,
-//! so the machine never takes an old view for the effect of a job.
+//! that a long clone does not keep the driver from hearing that authority was lost.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, PgView, State};
+use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, State};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -85,11 +83,8 @@ struct Current {
     task: JoinHandle<Done>,
 }
 
-/// How a job ended, and Postgres after it.
-struct Done {
-    result: Result<JobEnd, jobs::Error>,
-    view: PgView,
-}
+/// How a job ended.
+type Done = Result<JobEnd, jobs::Error>;
 
 impl Current {
     /// Gives the job up, and waits until it really does nothing any longer: it may just be about to
@@ -208,12 +203,7 @@ impl Driver {
 
     async fn take(&mut self, input: Input) -> Result<(), Error> {
         match input {
-            Input::Observed { generation, view } => {
-                // Seen while a job began or ended: it may be from before.
-                if generation == self.member.generation() {
-                    self.step(Event::Postgres(view)).await?;
-                }
-            }
+            Input::Observed(view) => self.step(Event::Postgres(view)).await?,
             Input::Watched(read) => self.step(Event::Watched(read)).await?,
             Input::Api((end, error)) => {
                 self.note_api(error);
@@ -266,7 +256,6 @@ impl Driver {
         if !self.member.forget(pid) {
             return Ok(());
         }
-        self.member.next_generation();
         let expected = matches!(
             self.current.as_ref().map(|current| &current.job),
             Some(Job::Stop | Job::Kill)
@@ -305,17 +294,14 @@ impl Driver {
         });
         if let Some(current) = copying {
             current.give_up().await;
-            self.member.next_generation();
-            self.step(Event::Job(JobEnd::Failed)).await?;
+                self.step(Event::Job(JobEnd::Failed)).await?;
         }
         self.step(Event::Stop).await
     }
 
     async fn finish(&mut self, done: Done) -> Result<(), Error> {
         let ended = self.current.take();
-        self.member.next_generation();
-        self.step(Event::Postgres(done.view)).await?;
-        let end = match done.result {
+        let end = match done {
             Ok(end) => {
                 self.complaint.clear();
                 end
@@ -330,7 +316,10 @@ impl Driver {
                 JobEnd::Failed
             }
         };
-        self.step(Event::Job(end)).await
+        self.step(Event::Job(end)).await?;
+        // The machine waits for what Postgres is after it.
+        self.member.observe.notify_one();
+        Ok(())
     }
 
     /// One step of the machine, and the start of what it decided.
@@ -408,6 +397,9 @@ impl Driver {
                 }
                 self.routing = Some(tokio::spawn(route::keep_trying(member, epoch)));
             }
+            Action::Refuse { asked, why } => {
+                warn!(?asked, %why, "what people asked for cannot be done");
+            }
             Action::Exit => self.exit = true,
         }
         Ok(())
@@ -420,16 +412,11 @@ impl Driver {
         let doing = job.clone();
         // The machine replaces the one in flight only to kill.
         let replaced = self.current.take();
-        member.next_generation();
         let task = tokio::spawn(async move {
             if let Some(replaced) = replaced {
                 replaced.give_up().await;
             }
-            let result = jobs::execute(&member, doing, pause).await;
-            let seen = member.observer.lock().await.look(&member).await;
-            // What cannot be seen now is not what was seen before either.
-            let view = seen.unwrap_or_else(|| member.unseen());
-            Done { result, view }
+            jobs::execute(&member, doing, pause).await
         });
         self.current = Some(Current { job, task });
     }

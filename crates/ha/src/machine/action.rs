@@ -9,7 +9,7 @@ use super::control::{Intent, Record};
 use super::event::Version;
 use super::ids::Member;
 use super::message::Message;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// The synchronous standbys as Postgres has them.

@@ -10,7 +10,7 @@ use super::ids::{Holder, Member};
 use super::invariant::{Rule, Rules};
 use super::message::Report;
 use super::position::Point;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 
 /// What people asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

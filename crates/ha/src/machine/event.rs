@@ -132,6 +132,8 @@ pub enum Event {
     Job(JobEnd),
     /// A message came in.
     Message(Holder, Message),
+    /// The process of that member ended, and its Postgres with it, as far as can be told from here.
+    Gone(Member),
     /// Time passed.
     Tick,
     /// The settings changed.

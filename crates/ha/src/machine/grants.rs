@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::action::Action;
 use super::control::Cohort;
 use super::event::Server;
-use super::ids::Holder;
+use super::ids::{Holder, Member};
 use super::invariant::Rule;
 use super::message::Message;
 use super::phase::{Phase, Stage};
 use super::position::Position;
 use super::state::{Given, Leader};
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// Clocks differ by less than one part in so many, both ways.
@@ -90,6 +90,21 @@ impl Machine {
             promised: highest,
         };
         self.actions.push(Action::Send(from.member, answer));
+    }
+
+    /// The holder need not be waited for any longer. That may be wrong, so nothing that keeps writes safe
+    /// depends on it: without acknowledgements, consent goes on to bind and the holder is waited out.
+    pub(super) fn take_gone(&mut self, member: Member) {
+        let led = self.s.leader.as_ref().map(|leader| leader.holder.member);
+        let acknowledged = self.record().is_some_and(|record| record.cohort.acks > 0);
+        if led != Some(member) || !acknowledged {
+            return;
+        }
+        self.s.leader = None;
+        self.s.quiet_since = Instant::from_nanos(0);
+        if self.s.given.is_some_and(|given| given.holder.member == member) {
+            self.s.given = None;
+        }
     }
 
     pub(super) fn take_grant(

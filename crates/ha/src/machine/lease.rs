@@ -130,6 +130,12 @@ impl Machine {
             .s
             .renewed
             .is_none_or(|at| self.now >= at + self.s.config.settings.timing.renew);
+        // A crash restart waits for it.
+        let crashed = match &self.s.phase {
+            Phase::Primary(primary) => primary.restart.map(|restart| restart.crashed),
+            _ => None,
+        };
+        let due = due || crashed.is_some_and(|at| self.s.renewed <= Some(at));
         let changed = self.changed_record(&record);
         if !(due || changed.is_some()) || !self.may_write() {
             return;

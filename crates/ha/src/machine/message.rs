@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::control::Record;
 use super::ids::Holder;
 use super::position::Position;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// What a sealed member reports.

@@ -21,7 +21,7 @@ use super::ids::Member;
 use super::message::Report;
 use super::position::Point;
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// The state of the agent.

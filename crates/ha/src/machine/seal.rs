@@ -8,7 +8,7 @@ use super::invariant::Rule;
 use super::message::{Message, Report};
 use super::phase::{Phase, Stage};
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 
 impl Machine {
     pub(super) fn take_canvass(&mut self, from: Holder, epoch: Epoch, record: &Record) {

@@ -11,7 +11,7 @@ use super::event::{PgView, Version};
 use super::ids::{Holder, Member};
 use super::phase::Phase;
 use super::position::Position;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// What a member keeps on its own volume, fsynced.

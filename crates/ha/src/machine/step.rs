@@ -59,6 +59,7 @@ impl Machine {
             Event::Postgres(view) => self.take_postgres(view),
             Event::Job(end) => self.take_job_end(end),
             Event::Message(from, message) => self.take_message(from, message),
+            Event::Gone(member) => self.take_gone(member),
             Event::Tick => {}
             Event::Configured(settings) => self.s.config.settings = settings,
             Event::Reinitialise => self.take_reinitialise(),

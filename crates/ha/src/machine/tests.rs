@@ -11,7 +11,7 @@ use std::time::Duration;
 use howdah_types::{Lsn, SystemIdentifier, Timeline};
 
 use super::*;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 fn at(millis: u64) -> Instant {

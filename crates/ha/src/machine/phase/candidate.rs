@@ -10,7 +10,7 @@ use crate::machine::ids::{Holder, Member};
 use crate::machine::invariant::Rule;
 use crate::machine::message::{Message, Report};
 use crate::machine::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use howdah_types::Timeline;
 
 /// How often peers are asked again.

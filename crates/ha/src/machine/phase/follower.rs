@@ -6,7 +6,7 @@ use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
 use crate::machine::state::Observed;
 use crate::machine::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 
 impl Machine {
     pub(super) fn follower(&mut self) -> Next {

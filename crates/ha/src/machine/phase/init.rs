@@ -6,7 +6,7 @@ use crate::machine::event::Data;
 use crate::machine::ids::Member;
 use crate::machine::invariant::Rule;
 use crate::machine::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use howdah_types::Timeline;
 
 impl Machine {

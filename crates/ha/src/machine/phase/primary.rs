@@ -59,7 +59,8 @@ impl Machine {
         }
     }
 
-    /// INVARIANT I2: the one start that is writable needs a renewal sent after the crash.
+    /// INVARIANT I2: the one start that is writable needs a renewal sent after the crash, unless nobody but
+    /// this member can take over at all.
     fn restart(&mut self, primary: &mut Primary) -> bool {
         let now = self.now;
         let restart = primary.restart.get_or_insert(Restart {
@@ -70,8 +71,11 @@ impl Machine {
         if restart.failed >= STARTS || now.since(crashed) >= self.s.config.settings.timing.hold {
             return crashed > crate::time::Instant::from_nanos(0);
         }
+        let alone = self
+            .record()
+            .is_some_and(|record| self.grants_until(&record.cohort).is_none());
         let fresh = self.s.renewed > Some(crashed) || !self.keeps(Rule::RenewBeforeRestart);
-        if fresh {
+        if fresh || alone {
             self.job(Job::Restart);
         }
         false

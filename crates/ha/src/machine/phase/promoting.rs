@@ -30,6 +30,8 @@ impl Machine {
             (_, Server::Primary) => {
                 if let (None, Some(position)) = (promoting.promoted, &self.s.pg.position) {
                     promoting.promoted = Some((position.end.lsn, self.now));
+                    // Whoever can acknowledge is told at once whom to follow.
+                    self.s.greet_at = self.now;
                 }
                 if let (true, Some((tail, _))) = (self.serves(), promoting.promoted) {
                     self.begin_service();
