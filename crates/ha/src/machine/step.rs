@@ -233,8 +233,11 @@ impl Machine {
 
     /// True if a kill would change something.
     fn may_kill(&self) -> bool {
-        let last = self.s.job.as_ref().or(self.s.unseen.as_ref());
-        !matches!(last, Some(Job::Kill)) && !(self.s.job.is_none() && last == Some(&Job::Stop))
+        match (&self.s.job, &self.s.unseen) {
+            (Some(job), _) => *job != Job::Kill,
+            (None, Some(ended)) => !matches!(ended, Job::Kill | Job::Stop),
+            (None, None) => true,
+        }
     }
 
     /// Gives Postgres a job if it has none. A kill replaces the one in flight.

@@ -3,7 +3,10 @@
 mod candidacy;
 mod choosing;
 mod following;
+mod looking;
 mod serving;
+mod settings;
+mod wishes;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -149,7 +152,29 @@ fn primary() -> State {
     let mut pg = view(Server::Primary);
     pg.open = true;
     pg.standbys = [(Member(1), Lsn::new(40)), (Member(2), Lsn::new(40))].into();
-    step(state, Event::Postgres(pg), at(0)).next
+    step(state, seen(pg, 0), at(0)).next
+}
+
+/// What was seen at that time.
+fn seen(view: PgView, millis: u64) -> Event {
+    Event::Postgres(PgView {
+        taken: at(millis),
+        ..view
+    })
+}
+
+fn write_of(step: &Step) -> Option<Record> {
+    step.actions.iter().find_map(|action| match action {
+        Action::WriteRecord { record, .. } => Some((**record).clone()),
+        _ => None,
+    })
+}
+
+/// What people wrote into the record: their fields alone, so neither revision nor nonce.
+fn edited(version: u64, edit: impl FnOnce(&mut Record)) -> Event {
+    let mut record = record();
+    edit(&mut record);
+    Event::Watched(Read::Found(Box::new(record), Version(version)))
 }
 
 fn heartbeat(from: u16, of: u64, follow: Option<Position>) -> Event {
