@@ -101,6 +101,7 @@ async fn inspect(member: &Member) -> Result<Vec<Event>, Error> {
         DataDirectory::OtherMajor { found, programs } => DataView::Damaged(format!(
             "the data directory was made by Postgres {found}, the programs are of Postgres {programs}"
         )),
+        DataDirectory::Unfinished(_) => DataView::Damaged("a rewind was cut short".to_owned()),
         DataDirectory::Damaged { why } => DataView::Damaged(why),
     };
     Ok(vec![Event::Data(view)])

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_ha::{Epoch, Event};
-use howdah_postgres::{Configuration, Instance, Postmaster, Upstream};
+use howdah_postgres::{Configuration, Instance, Postmaster, Synchronous, Upstream};
 use howdah_types::InstanceName;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
@@ -203,6 +203,8 @@ impl Member {
             parameters: mounted.parameters.clone(),
             hba: mounted.hba.clone(),
             upstream: upstream.map(|address| self.upstream(&mounted, address)),
+            synchronous: Synchronous::none(),
+            admits: true,
         }
     }
 
