@@ -18,6 +18,7 @@ mod chain;
 mod clock;
 mod cluster;
 mod driver;
+pub mod guard;
 mod keeper;
 mod lease;
 mod member;
