@@ -222,3 +222,30 @@ async fn a_standby_whose_replay_is_held_up_is_cut_off_at_once_but_has_no_place_y
     ensure!(read.is_err(), "the reader was not ended");
     tested
 }
+
+#[tokio::test]
+async fn a_standby_that_has_not_reached_its_timeline_is_promoted_once_it_forgot_it() -> Result<()> {
+    let (primary, _postmaster) = Member::primary(18).await?;
+    let (standby, postmaster) = Member::standby_of(&primary, 18).await?;
+    standby.wait_streaming().await?;
+    standby.seal().await?;
+    // Of a primary that was promoted further on, and of which nothing else came here.
+    let history = "1\t0/9000000\tno recovery target specified\n";
+    std::fs::write(standby.wal("00000002.history"), history)?;
+    let ahead = standby.instance.promote(timeline(3), PATIENCE).await;
+    ensure!(
+        matches!(ahead, Err(PromoteError::Ahead { .. })),
+        "{ahead:?}"
+    );
+    let before = standby.place().await?;
+    assert_eq!(before.timeline, timeline(1));
+    stop(&postmaster).await?;
+    assert!(standby.instance.forget_timelines(before.timeline).await?);
+    let restarted = standby.instance.start_standby().await?;
+    restarted.wait_ready(PATIENCE).await?;
+    standby.instance.promote(timeline(3), PATIENCE).await?;
+    let after = standby.place().await?;
+    assert_eq!(after.timeline, timeline(3));
+    assert_eq!(after.history, [(timeline(1), before.lsn)]);
+    Ok(())
+}
