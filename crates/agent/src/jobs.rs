@@ -27,6 +27,10 @@ const STOP: Duration = Duration::from_secs(30);
 const RECEIVER: Duration = Duration::from_secs(5);
 /// The time for walsenders to end whose standbys may no longer acknowledge.
 const NAMES: Duration = Duration::from_secs(3);
+/// How often a new primary is asked whether it has made its first checkpoint.
+const CHECKPOINTED: Duration = Duration::from_millis(250);
+/// The time for the first checkpoint of a primary.
+const FIRST_CHECKPOINT: Duration = Duration::from_secs(600);
 /// The time for a promotion: it ends when what was received is replayed.
 const PROMOTE: Duration = Duration::from_secs(60);
 
@@ -90,7 +94,10 @@ pub(crate) async fn execute(
         Job::Restart => restart(member).await?,
         Job::Receive(from) => receive(member, from).await?,
         Job::Promote { timeline } => promote(member, timeline).await?,
-        Job::Open => open(member).await?,
+        Job::Open => {
+            open(member).await?;
+            tokio::spawn(first_checkpoint(Arc::clone(member)));
+        }
         Job::Stop => stop(member).await?,
         Job::Kill => kill(member).await?,
         Job::Rewind { from, fork } => rewind(member, from, fork).await?,
@@ -144,7 +151,10 @@ async fn adopt_settings(member: &Member) -> Result<(), Error> {
         desired.upstream = None;
         desired.admits = false;
     });
-    member.instance.configure(&member.configuration(None)).await?;
+    member
+        .instance
+        .configure(&member.configuration(None))
+        .await?;
     let started = member.instance.start_primary().await.map_err(wrong)?;
     let ready = started.wait_ready(STOP).await;
     started.stop(StopMode::Fast, STOP).await.map_err(wrong)?;
@@ -344,6 +354,15 @@ async fn open(member: &Member) -> Result<(), Error> {
     Ok(())
 }
 
+/// Old members can be rewound to this one only when its control file names its timeline. Nobody waits
+/// for that, so it comes when clients are served.
+async fn first_checkpoint(member: Arc<Member>) {
+    match member.instance.checkpoint(FIRST_CHECKPOINT).await {
+        Ok(()) => info!("made the first checkpoint as primary"),
+        Err(error) => warn!(error = %Chain(&error), "no first checkpoint as primary"),
+    }
+}
+
 async fn stop(member: &Member) -> Result<(), Error> {
     let Some(running) = member.running() else {
         return Ok(());
@@ -395,7 +414,13 @@ async fn rewind(member: &Member, from: Number, fork: Option<Lsn>) -> Result<(), 
     info!(%from, "rewinding");
     member.show(|view| view.phase = Phase::Rewinding);
     let upstream = member.upstream_at(address);
-    let rewound = member.instance.rewind(&upstream, fork).await;
+    let rewound = loop {
+        match member.instance.rewind(&upstream, fork).await {
+            // It makes one as soon as it serves.
+            Err(RewindError::NotCheckpointed(_)) => tokio::time::sleep(CHECKPOINTED).await,
+            rewound => break rewound,
+        }
+    };
     inspect(member).await?;
     rewound.map_err(|source| Error::Rewind {
         from: from.clone(),
