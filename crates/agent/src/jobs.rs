@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use howdah_ha::machine::{Data, Job, JobEnd, Member as Number, Names};
 use howdah_postgres::{
-    CloneError, ConfigurationError, DataDirectory, InitialiseError, InspectError, Postmaster,
-    PostmasterError, PromoteError, Reload, Remaining, RewindError, Session, SqlError, StopMode,
-    Synchronous,
+    CloneError, ConfigurationError, DataDirectory, FileError, InitialiseError, InspectError,
+    PlaceError, Postmaster, PostmasterError, PromoteError, Reload, Remaining, RewindError, Session,
+    SqlError, StopMode, Synchronous,
 };
 use howdah_types::{InstanceName, Lsn, Timeline};
 use tracing::{error, info, warn};
@@ -67,6 +67,10 @@ pub enum Error {
     Kill(#[from] Remaining),
     #[error("ask postgres")]
     Sql(#[from] SqlError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error("forget timelines that were not reached")]
+    Forget(#[from] FileError),
     #[error(transparent)]
     NoAddress(#[from] NoAddress),
     #[error("postgres refuses its configuration: {0}")]
@@ -325,7 +329,13 @@ async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) -> Result<(),
     member.desire(|desired| desired.admits = false);
     apply(member, &session).await?;
     session.end_clients().await?;
-    member.instance.promote(timeline, PROMOTE).await?;
+    match member.instance.promote(timeline, PROMOTE).await {
+        Err(ahead @ PromoteError::Ahead { .. }) => {
+            forget_unreached(member).await?;
+            return Err(ahead.into());
+        }
+        promoted => promoted?,
+    }
     member.set_writable();
     session.end_clients().await?;
     let rule = member.configuration(None).synchronous;
@@ -341,6 +351,22 @@ async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) -> Result<(),
     for other in member.other_instances() {
         session.ensure_slot(&other.slot()).await?;
     }
+    Ok(())
+}
+
+/// The standby follows a timeline of which it has nothing. It is stopped, so that the next start is on the
+/// one that it has.
+async fn forget_unreached(member: &Member) -> Result<(), Error> {
+    let place = member.instance.place().await?;
+    let (Some(running), Some(place)) = (member.running(), place) else {
+        return Err(Error::NotRunning);
+    };
+    let stopped = running.postmaster.stop(StopMode::Fast, STOP).await;
+    stopped.map_err(|source| Error::Postmaster {
+        what: "stop postgres",
+        source,
+    })?;
+    member.instance.forget_timelines(place.timeline).await?;
     Ok(())
 }
 
