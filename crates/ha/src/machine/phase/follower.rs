@@ -151,6 +151,7 @@ impl Machine {
             stage: Stage::Canvass {
                 read: false,
                 willing: [].into(),
+                answered: [].into(),
             },
         })
     }
