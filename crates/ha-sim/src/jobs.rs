@@ -12,6 +12,9 @@ impl World {
     pub(crate) fn begin_job(&mut self, node: usize, job: Job) {
         self.tell(|_| format!("m{node} does {job:?}"));
         let delay = self.duration(&job);
+        if let Job::Clone { from } = job {
+            self.judge_replacement(node, index(from));
+        }
         let pg = &mut self.nodes[node].pg;
         match &job {
             Job::Stop => pg.open = false,

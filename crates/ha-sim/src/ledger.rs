@@ -67,7 +67,6 @@ pub(crate) struct Acked {
 pub(crate) struct Ledger {
     pub(crate) acked: Vec<Acked>,
     pub(crate) holders: BTreeMap<Epoch, Holder>,
-    pub(crate) highest: Option<Epoch>,
     pub(crate) archive: BTreeMap<(Timeline, usize), u64>,
     /// The log of the newest epoch that let clients in, as it was then.
     pub(crate) newest_open: Option<(Epoch, BTreeSet<Txn>, u64)>,
@@ -75,6 +74,8 @@ pub(crate) struct Ledger {
     pub(crate) served: Vec<(Epoch, Holder)>,
     pub(crate) last_write: BTreeMap<Holder, u64>,
     pub(crate) last_ack: BTreeMap<Timeline, u64>,
+    /// When the newest write was acknowledged.
+    pub(crate) newest_ack: Option<u64>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) excused: BTreeSet<Txn>,
     /// How many acknowledgements the record promises for each epoch.

@@ -24,9 +24,12 @@ struct Args {
     /// Begin with this one
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// On so many threads
+    /// Play so many at once
     #[arg(long, default_value_t = 2)]
-    threads: u64,
+    jobs: u64,
+    /// Tell how far it is after each so many
+    #[arg(long, value_name = "SEEDS")]
+    progress: Option<u64>,
     /// End after so many failures
     #[arg(long, default_value_t = 10)]
     failures: u64,
@@ -131,12 +134,20 @@ fn many(args: &Args) -> bool {
     let end = args.from + args.seeds;
     let start = clock();
     std::thread::scope(|scope| {
-        for _ in 0..args.threads.max(1) {
+        for _ in 0..args.jobs.max(1) {
             scope.spawn(|| {
                 while failed.load(Ordering::Relaxed) < args.failures {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= end {
                         break;
+                    }
+                    let told = args.progress.filter(|step| *step > 0);
+                    if told.is_some_and(|step| seed > args.from && seed.is_multiple_of(step)) {
+                        say(&format!(
+                            "seed {seed} after {:.0} s, {} failed",
+                            start.elapsed().as_secs_f64(),
+                            failed.load(Ordering::Relaxed)
+                        ));
                     }
                     let outcome = howdah_ha_sim::run(seed);
                     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);

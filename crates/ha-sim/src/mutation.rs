@@ -39,7 +39,10 @@ pub fn setup(rule: Rule, seed: u64) -> Setup {
         seed,
         without: Some(rule),
         policy,
-        nodes: faults.is_some().then_some(3),
+        nodes: faults.is_some().then_some(match rule {
+            Rule::KeepLastCopy => 2,
+            _ => 3,
+        }),
         faults,
         ..Setup::default()
     }
@@ -89,6 +92,17 @@ fn scenario(rule: Rule, rng: &mut Rng) -> Option<Vec<Fault>> {
             (Kind::Isolate(0, true), 0, 7000),
             (Kind::PowerLoss(1), 5800 + rng.between(0, 1000), 25_000),
             (Kind::SlowStandby(2), 0, 1),
+        ],
+        // The primary dies, and somebody deletes the record.
+        Rule::MissingIsNotFree => vec![
+            (Kind::SlowStandby(1), 0, 20_000),
+            (Kind::Isolate(0, true), 3000, 18_000),
+            (Kind::DeleteRecord, 3000 + rng.between(0, 1000), 5000),
+        ],
+        // The old primary diverged, its rewinds fail, and the new one waits for it alone.
+        Rule::KeepLastCopy => vec![
+            (Kind::PauseAgent(0), 0, 3_700),
+            (Kind::Cut(1, 0), 2500 + rng.between(0, 500), 12_000),
         ],
         // A primary without its standbys crashes and recovers what they never had.
         Rule::TailBeforeClients => vec![

@@ -92,6 +92,12 @@ impl Node {
         u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// The time without that in which the machine stood still with its clock: a bound on what is lost by an
+    /// isolated member cannot count what no clock in it counts.
+    pub(crate) fn served_until(&self, now: u64) -> u64 {
+        now.saturating_sub(self.behind)
+    }
+
     pub(crate) fn runs(&self) -> bool {
         self.powered && !self.frozen
     }

@@ -29,11 +29,14 @@ impl World {
             let what = format!("epoch {} has two holders", record.epoch);
             self.ledger.broken(Oracle::OneHolder, now, what);
         }
-        if self.ledger.highest > Some(record.epoch) {
+        // Than what is stored: a store that was restored has forgotten the rest.
+        if before
+            .as_ref()
+            .is_some_and(|before| before.epoch > record.epoch)
+        {
             let what = format!("epoch {} after a higher one", record.epoch);
             self.ledger.broken(Oracle::OneHolder, now, what);
         }
-        self.ledger.highest = self.ledger.highest.max(Some(record.epoch));
         let last = self.ledger.last_write.entry(record.holder).or_insert(now);
         *last = now;
         self.tell(|_| {
@@ -66,7 +69,13 @@ impl World {
         let changed = before
             .as_ref()
             .is_some_and(|before| before.holder != record.holder);
-        if let (true, Some(before)) = (changed, before) {
+        // The holder of a newer epoch puts a store right that was restored.
+        let since = |before: &Record| (before.epoch.next(), record.epoch);
+        let restored = before.as_ref().map(since).is_some_and(|(from, to)| {
+            let between = (from < to).then(|| self.ledger.holders.range(from..to));
+            between.is_some_and(|mut held| held.any(|(_, holder)| *holder == record.holder))
+        });
+        if let (true, false, Some(before)) = (changed, restored, before) {
             self.judge_claim(&before, record);
         }
         let last = self.ledger.served.last().map(|(_, holder)| *holder);
@@ -302,6 +311,19 @@ impl World {
         }
     }
 
+    /// O8: a copy that could run gives way only to that of a member that serves, or did.
+    pub(crate) fn judge_replacement(&mut self, node: usize, from: usize) {
+        let pg = &self.nodes[node].pg;
+        let served = self.ledger.served.iter();
+        let serves = served
+            .map(|(_, holder)| index(holder.member))
+            .any(|member| member == from);
+        if pg.copy.is_some() && !pg.unfinished && !serves {
+            let what = format!("m{node} replaces its copy by that of m{from}, which never served");
+            self.ledger.broken(Oracle::LastCopyKept, self.now, what);
+        }
+    }
+
     /// O8: a copy is replaced only while another complete one is there.
     pub(crate) fn judge_wipe(&mut self, node: usize) {
         let complete = |copy: &Copy| self.ledger.lacks(copy).is_empty();
@@ -339,9 +361,8 @@ impl World {
         };
         let recent = self
             .ledger
-            .acked
-            .last()
-            .is_some_and(|acked| acked.at + SECOND > self.now);
+            .newest_ack
+            .is_some_and(|at| at + SECOND > self.now);
         let wanted = match self.policy {
             Policy::Async => 0,
             policy => policy.acks(),
@@ -366,7 +387,7 @@ impl World {
         let moves = moves
             .filter(|pair| pair[0].1.member != pair[1].1.member)
             .count();
-        if moves > 2 * self.faults.len() {
+        if moves > self.faults.len() {
             let what = format!("{moves} failovers for {} faults", self.faults.len());
             self.ledger.broken(Oracle::NoFlapping, self.now, what);
         }

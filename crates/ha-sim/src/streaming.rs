@@ -257,7 +257,7 @@ impl World {
             return;
         };
         let timeline = copy.timeline;
-        let at = self.now;
+        let at = this.served_until(self.now);
         let acked = copy.log[from..upto].iter().map(|txn| Acked {
             txn: *txn,
             at,
@@ -271,9 +271,11 @@ impl World {
         }
         self.judge_acked(node, &acked);
         // What a node does as it thaws is not service; the bound counts from when it stood still.
-        if at > self.nodes[node].thawed + SECOND || self.nodes[node].thawed == 0 {
+        let now = self.now;
+        if now > self.nodes[node].thawed + SECOND || self.nodes[node].thawed == 0 {
             self.ledger.last_ack.insert(timeline, at);
         }
+        self.ledger.newest_ack = Some(now);
         self.ledger.acked.extend(acked);
     }
 
@@ -296,7 +298,7 @@ impl World {
         if let Some(timeline) = timeline {
             let known: std::collections::BTreeSet<_> =
                 self.ledger.acked.iter().map(|acked| acked.txn).collect();
-            let at = self.now;
+            let at = self.nodes[node].served_until(self.now);
             let seen = txns.into_iter().filter(|txn| !known.contains(txn));
             let seen: Vec<_> = seen
                 .map(|txn| Acked {

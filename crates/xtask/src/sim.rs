@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 /// The flags of the task.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What the simulation is told: `--seed N [--trace]`, or `--seeds N [--from N] [--threads N]`
+    /// What the simulation is told: `--seed N [--trace]`, or `--seeds N [--from N] [--jobs N]`
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,

@@ -69,7 +69,7 @@ impl World {
         });
         let left = std::mem::take(&mut self.left);
         for node in left {
-            self.power(node, true);
+            self.bring_back(node);
         }
         self.observing.fill(0);
         self.unsynced.fill(0);
@@ -117,8 +117,13 @@ impl World {
             self.power(node, false);
         } else if !begins && self.left.remove(&node) {
             self.configure();
-            self.power(node, true);
+            self.bring_back(node);
         }
+    }
+
+    fn bring_back(&mut self, node: usize) {
+        self.power(node, true);
+        self.later(250_000, Happening::Boot(node));
     }
 
     /// The volume of a standby is lost, with what was promised on it.

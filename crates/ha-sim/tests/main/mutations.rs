@@ -1,7 +1,4 @@
 //! The mutation check: without any one of these rules a promise is broken, and that is noticed.
-//!
-//! `KeepLastCopy` (I13) is not among them. A copy is only replaced by that of a recorded holder, and the seal
-//! quorum (I6) sees to it that a holder's copy is complete; so the rule is a second lock on one door.
 
 use howdah_ha::machine::Rule;
 use howdah_ha_sim::mutation::{hunt, setup};
@@ -54,6 +51,8 @@ noticed! {
     a_standby_off_the_history: CheckHistory,
     a_timeline_made_twice: OwnTimeline,
     an_archive_past_the_fork: ArchiveWithinFork,
+    a_claim_that_names_no_exact_version: ExactVersion,
+    a_copy_replaced_before_the_holder_serves: KeepLastCopy,
     a_route_of_an_older_epoch: RouteOfNewest,
     a_grant_that_does_not_bind: GrantsHold,
 }

@@ -88,6 +88,7 @@ impl Machine {
             granted,
             lasts: self.s.config.settings.timing.grant,
             promised: highest,
+            seen: self.s.durable.seen.map(|(seen, _)| seen),
         };
         self.actions.push(Action::Send(from.member, answer));
     }
@@ -132,6 +133,18 @@ impl Machine {
         }
         if promised > self.record().map(|record| record.epoch) {
             self.s.outbid = promised.max(self.s.outbid);
+        }
+    }
+
+    /// INVARIANT I1: a peer knows a holder of a higher epoch. The API may say otherwise: a store that was
+    /// restored does not know either. An own write may be what the peer saw.
+    pub(super) fn note_deposed(&mut self, seen: Option<Epoch>) {
+        let Some(epoch) = self.record().map(|record| record.epoch) else {
+            return;
+        };
+        let own = self.pending().any(|record| Some(record.epoch) >= seen);
+        if seen > Some(epoch) && self.holds() && !own && self.keeps(Rule::RefuseOldRecord) {
+            self.s.forfeited = self.s.forfeited.max(Some(epoch));
         }
     }
 

@@ -9,6 +9,7 @@ use super::invariant::Rule;
 use super::phase::{Phase, Stage};
 use super::state::{Call, Observed};
 use super::step::Machine;
+use crate::record::Epoch;
 use crate::time::Instant;
 
 /// The pause after a call that failed.
@@ -66,6 +67,7 @@ impl Machine {
         }
         self.s.unsure.clear();
         self.s.missing = false;
+        self.s.regressed = None;
         let key = Some((record.epoch, record.revision));
         if key < self.s.durable.seen {
             // Somebody wrote after it, and that was seen already.
@@ -110,13 +112,39 @@ impl Machine {
         }
     }
 
+    /// False if a peer knows a newer record than this round goes by: either that was read too early, or the
+    /// API went back in time.
+    pub(super) fn knows_as_much(&self, seen: Option<(Epoch, u64)>) -> bool {
+        let known = self.record().map(|record| (record.epoch, record.revision));
+        seen <= known || !self.keeps(Rule::RefuseOldRecord)
+    }
+
+    /// The round begins with its read again.
+    pub(super) fn forget_canvass(&mut self) {
+        if let Phase::Candidate(candidate) = &mut self.s.phase
+            && let Stage::Canvass {
+                read,
+                willing,
+                answered,
+            } = &mut candidate.stage
+        {
+            *read = false;
+            willing.clear();
+            answered.clear();
+        }
+    }
+
     /// Writes what is due: a change, or a renewal.
     pub(super) fn renew(&mut self) {
         if !matches!(self.s.phase, Phase::Primary(_) | Phase::Promoting(_)) || self.s.stopping {
             return;
         }
         if self.s.missing {
-            self.recreate();
+            self.recreate(None);
+            return;
+        }
+        if let Some(version) = self.s.regressed {
+            self.recreate(Some(version));
             return;
         }
         let Some(observed) = &self.s.observed else {
@@ -125,7 +153,7 @@ impl Machine {
         if !self.is_mine(&observed.record) {
             return;
         }
-        let (record, version) = (observed.record.clone(), observed.version);
+        let version = observed.version;
         let due = self
             .s
             .renewed
@@ -136,16 +164,23 @@ impl Machine {
             _ => None,
         };
         let due = due || crashed.is_some_and(|at| self.s.renewed < Some(at));
-        let changed = self.changed_record(&record);
+        let changed = self.changed_record(&observed.record);
         if !(due || changed.is_some()) || !self.may_write() {
             return;
         }
-        let mut next = changed.map_or(record.clone(), |mut changed| {
-            changed.revision += 1;
-            changed
-        });
+        let Some(record) = self.record() else {
+            return;
+        };
+        let intent = record.intent;
+        let mut next = changed.map_or_else(
+            || record.clone(),
+            |mut changed| {
+                changed.revision += 1;
+                changed
+            },
+        );
         next.wait_out = Some(self.s.config.settings.timing.wait_out);
-        if let (Some(intent), None) = (record.intent, next.intent)
+        if let (Some(intent), None) = (intent, next.intent)
             && let Some(why) = self.objection(intent)
         {
             let asked = Asked::Intent(intent);
@@ -154,9 +189,9 @@ impl Machine {
         self.write_record(Some(version), next);
     }
 
-    /// INVARIANT I1: a lost record is put back only by the holder that its peers still stand by, in a new
-    /// epoch.
-    fn recreate(&mut self) {
+    /// INVARIANT I1: a record that was lost, or went back in time, is put right only by the holder that its
+    /// peers still stand by, in a new epoch.
+    fn recreate(&mut self, expected: Option<Version>) {
         let Some(mut record) = self.record().cloned() else {
             return;
         };
@@ -178,7 +213,7 @@ impl Machine {
             .max(Some(record.epoch))
             .map_or(record.epoch, |e| e.next());
         record.revision += 1;
-        self.write_record(None, record);
+        self.write_record(expected, record);
     }
 
     /// How long a renewal holds: not longer than those wait who go by the record.
@@ -186,6 +221,16 @@ impl Machine {
         let timing = &self.s.config.settings.timing;
         let waited = record.wait_out.unwrap_or(timing.wait_out);
         timing.hold.min(waited.saturating_sub(timing.margin()))
+    }
+
+    /// The own writes that may have been applied, or may be yet.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Record> {
+        let unsure = self.s.unsure.iter().map(|(record, _)| &**record);
+        let in_flight = match &self.s.call {
+            Some(Call::Write { record, .. }) => Some(&**record),
+            _ => None,
+        };
+        unsure.chain(in_flight)
     }
 
     /// When the right to serve ends: none if nobody else can take over.
@@ -196,12 +241,7 @@ impl Machine {
         let lease = self.s.renewed.map(|at| at + self.hold(record));
         let mut grants = self.grants_until(&record.cohort);
         // A change under way may count already: both cohorts must stand by.
-        let pending = self.s.unsure.iter().map(|(record, _)| record);
-        let in_flight = match &self.s.call {
-            Some(Call::Write { record, .. }) => Some(record),
-            _ => None,
-        };
-        for other in pending.chain(in_flight) {
+        for other in self.pending() {
             let theirs = self.grants_until(&other.cohort);
             grants = match (grants, theirs) {
                 (Some(ours), Some(theirs)) => Some(ours.min(theirs)),

@@ -48,8 +48,10 @@ pub enum Message {
         granted: bool,
         /// For how long from the moment it answered, on its own clock.
         lasts: Duration,
-        /// What the member has promised.
+        /// The highest epoch that the member has promised or seen.
         promised: Option<Epoch>,
+        /// The highest epoch that it knows to be held, or to have been.
+        seen: Option<Epoch>,
     },
     /// A would-be candidate asks whether a seal would be accepted; nothing changes by it.
     Canvass {
@@ -66,6 +68,8 @@ pub enum Message {
         willing: Option<Report>,
         /// The highest epoch it has promised or seen.
         promised: Option<Epoch>,
+        /// The newest record that it knows of, by epoch and revision.
+        seen: Option<(Epoch, u64)>,
     },
     /// Receive nothing from epochs below this one any longer, and report.
     Seal {

@@ -82,6 +82,8 @@ pub enum Stage {
         read: bool,
         /// What those who would accept it would report.
         willing: BTreeMap<Member, Report>,
+        /// Who answered, and knows of no newer record.
+        answered: BTreeSet<Member>,
     },
     /// Sealing, itself first.
     Seal {

@@ -20,6 +20,7 @@ impl Machine {
             epoch,
             willing,
             promised: self.s.durable.highest(),
+            seen: self.s.durable.seen,
         };
         self.actions.push(Action::Send(from.member, answer));
     }
@@ -58,7 +59,10 @@ impl Machine {
             && (self.s.durable.promised < Some(epoch)
                 || sealed && self.s.durable.promised == Some(epoch));
         let system = matches!((self.s.pg.data, record.system), (Data::Copy(own), Some(system)) if own == system);
-        let may = self.is_voter() && !self.is_fenced();
+        // INVARIANT I1: who judges by a record that went back does not know who must be asked.
+        let current = self.s.durable.seen <= Some((record.epoch, record.revision));
+        let current = current || !self.keeps(Rule::RefuseOldRecord);
+        let may = self.is_voter() && !self.is_fenced() && current;
         phase && new && system && may && self.s.pg.writes && self.consents(from, record)
     }
 

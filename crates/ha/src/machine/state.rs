@@ -105,6 +105,8 @@ pub struct State {
     pub observed: Option<Observed>,
     /// True if the API answered that there is no record.
     pub missing: bool,
+    /// The version of a record that was read and is older than one seen before: the API went back in time.
+    pub regressed: Option<Version>,
     /// The call in flight.
     pub call: Option<Call>,
     /// No call before this time.
@@ -176,6 +178,7 @@ impl State {
             phase: Phase::Init,
             observed: None,
             missing: false,
+            regressed: None,
             call: None,
             call_after: now,
             unsure: Vec::new(),

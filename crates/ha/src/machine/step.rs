@@ -82,7 +82,9 @@ impl Machine {
                 granted,
                 lasts,
                 promised,
+                seen,
             } => {
+                self.note_deposed(seen);
                 let lasts = granted.then_some(lasts);
                 self.take_grant(from, epoch, sent, lasts, promised);
             }
@@ -91,7 +93,14 @@ impl Machine {
                 epoch,
                 willing,
                 promised,
-            } => self.take_canvassed(from, epoch, willing, promised),
+                seen,
+            } => {
+                if self.knows_as_much(seen) {
+                    self.take_canvassed(from, epoch, willing, promised);
+                } else {
+                    self.forget_canvass();
+                }
+            }
             Message::Seal { epoch, record } => self.take_seal(from, epoch, &record),
             Message::Sealed { epoch, report } => self.take_sealed(from, epoch, report),
         }
@@ -110,9 +119,14 @@ impl Machine {
         let key = Some((record.epoch, record.revision));
         let refuse = self.keeps(Rule::RefuseOldRecord);
         if refuse && key < self.s.durable.seen {
+            if read {
+                self.s.missing = false;
+                self.s.regressed = Some(version);
+            }
             return;
         }
         self.s.missing = false;
+        self.s.regressed = None;
         let newer = self
             .s
             .observed

@@ -197,5 +197,6 @@ fn granted(of: u64, yes: bool, promised: Option<u64>) -> Message {
         granted: yes,
         lasts: Timing::FAST.grant,
         promised: promised.map(epoch),
+        seen: Some(epoch(3)),
     }
 }

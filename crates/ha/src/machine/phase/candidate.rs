@@ -1,11 +1,12 @@
 //! `candidate`: asks, seals, claims for the best of the sealed (I4, I6, I8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Candidate, Next, Phase, Promoting, Stage};
 use crate::epoch::Epoch;
 use crate::machine::action::Action;
+use crate::machine::config::Policy;
 use crate::machine::control::Record;
 use crate::machine::ids::{Holder, Member};
 use crate::machine::invariant::Rule;
@@ -40,15 +41,19 @@ impl Machine {
             return Next::Stay(Phase::Candidate(candidate));
         }
         match &mut candidate.stage {
-            Stage::Canvass { read, willing } => {
+            Stage::Canvass {
+                read,
+                willing,
+                answered,
+            } => {
                 if !*read {
                     self.read_record();
                 }
                 if let Some(report) = self.own_consent() {
                     willing.insert(self.s.config.me.member, report);
                 }
-                let enough =
-                    self.choose(willing).is_some() || self.decides_alone(willing, candidate.until);
+                let regular = self.choose(willing).is_some() && self.is_witnessed(answered);
+                let enough = regular || self.decides_alone(willing, candidate.until);
                 let enough = enough && *read && !self.s.missing;
                 if enough {
                     candidate.stage = self.begin_seal(candidate.epoch, willing.clone());
@@ -119,6 +124,19 @@ impl Machine {
         let asked = until.since(self.now) <= self.s.config.settings.timing.round / 2;
         let silent = record.released || self.is_waited_out(observed);
         record.forces(me) && asked && silent && known.contains_key(&me) && self.is_voter()
+    }
+
+    /// INVARIANT I1: a store that was restored may name a holder that others replaced since. Where writes always
+    /// wait for standbys, so many peers must say that they know nothing newer; an epoch could not serve
+    /// without them anyway.
+    fn is_witnessed(&self, answered: &BTreeSet<Member>) -> bool {
+        let settings = &self.s.config.settings;
+        let Policy::Strict { .. } = settings.policy else {
+            return true;
+        };
+        let answered = answered.intersection(&settings.voters).count();
+        let needed = usize::from(settings.policy.acks()).min(settings.peers.len());
+        answered >= needed || !self.keeps(Rule::RefuseOldRecord)
     }
 
     /// INVARIANT I5: the own seal first. Its promise is on disk before anything of this step goes out.
@@ -252,9 +270,13 @@ impl Machine {
         let Phase::Candidate(candidate) = &mut self.s.phase else {
             return;
         };
-        let Stage::Canvass { willing, .. } = &mut candidate.stage else {
+        let Stage::Canvass {
+            willing, answered, ..
+        } = &mut candidate.stage
+        else {
             return;
         };
+        answered.insert(from.member);
         if promised >= Some(candidate.epoch) {
             // A new epoch is above every promise.
             candidate.epoch = promised.map_or(candidate.epoch, Epoch::next);

@@ -168,6 +168,7 @@ impl Machine {
             stage: Stage::Canvass {
                 read: false,
                 willing: [].into(),
+                answered: [].into(),
             },
         })
     }

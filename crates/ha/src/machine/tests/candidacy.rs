@@ -17,6 +17,7 @@ fn canvassed(from: u16, lsn: u64) -> Event {
         epoch: epoch(4),
         willing: Some(report(from, 3, lsn)),
         promised: Some(epoch(3)),
+        seen: Some((epoch(3), 9)),
     };
     Event::Message(holder(from), message)
 }

@@ -11,6 +11,7 @@ fn grant(mut state: State, from: u16, sent: Instant) -> State {
         granted: true,
         lasts: Timing::FAST.grant,
         promised: Some(epoch(3)),
+        seen: Some(epoch(3)),
     };
     state = step(state, Event::Message(holder(from), message), sent).next;
     state

@@ -184,6 +184,7 @@ fn a_grant_is_relied_on_only_as_long_as_its_giver_is_bound() {
         granted: true,
         lasts: Timing::FAST.grant,
         promised: None,
+        seen: Some(epoch(3)),
     };
     let state = step(state, Event::Message(holder(1), message), at(1)).next;
     assert_eq!(state.grants[&Member(1)], at(1990));
