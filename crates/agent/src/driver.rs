@@ -374,6 +374,8 @@ impl Driver {
         }
         if std::mem::discriminant(&self.state.phase) != before {
             self.note_phase();
+        } else {
+            self.note_record();
         }
         for action in step.actions {
             self.begin(action)?;
@@ -410,6 +412,14 @@ impl Driver {
             view.role = view.ha.role();
         });
         self.member.look.notify_one();
+    }
+
+    /// Who acknowledges, and whether people hold the cluster, may change in any state.
+    fn note_record(&self) {
+        let seen = HaView::of(&self.state);
+        if self.member.view.borrow().ha != seen {
+            self.member.show(|view| view.ha = seen);
+        }
     }
 
     fn begin(&mut self, action: Action) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::signal::SigSet;
@@ -36,9 +37,10 @@ pub fn main(folder: &Utf8Path) -> ExitCode {
         return ExitCode::FAILURE;
     };
     // Once through, so that what a kill needs is in memory; then it shall stay there, where that is
-    // allowed. What comes later may not count against the limit, or memory would run out.
+    // allowed: no page that was never used, and none of later, which might exceed the limit.
     watchman.tree.look();
-    let _ = mlockall(MlockAllFlags::MCL_CURRENT);
+    let used = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    let _ = mlockall(MlockAllFlags::MCL_CURRENT | used);
     watchman.run();
     ExitCode::SUCCESS
 }

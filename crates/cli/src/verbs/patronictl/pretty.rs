@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(
             grid.pretty(),
             [
-                "+ Cluster: simple (7) +----+-----------+",
+                "+ Cluster: simple (7) ----+-----------+",
                 "| Member   | Role    | TL | Lag in MB |",
                 "+----------+---------+----+-----------+",
                 "| simple-0 | Leader  |  1 |           |",

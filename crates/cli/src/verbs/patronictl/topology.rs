@@ -137,6 +137,6 @@ mod tests {
         assert_eq!(answer("200 OK", "{\"a\":1}"), Some(json!({"a": 1})));
         assert_eq!(answer("503 Service Unavailable", "{}"), None);
         assert_eq!(answer("200 OK", "nonsense"), None);
-        assert_eq!(super::body(b""), None);
+        assert_eq!(body(b""), None);
     }
 }
