@@ -9,7 +9,7 @@ use super::invariant::Rule;
 use super::phase::{Phase, Stage};
 use super::state::{Call, Observed};
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// The pause after a call that failed.
