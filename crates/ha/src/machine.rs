@@ -28,6 +28,7 @@
 //! | `event`, `action`, `message` | what comes in and what goes out |
 //! | `state`, `config`, `invariant` | what a member knows; settings; the invariants by name |
 //! | `step` | taking in events and running the phases |
+//! | `work` | what was seen of Postgres, and the job in flight |
 //! | `lease`, `grants` | renewals and the authority window (I3), consent of peers |
 //! | `seal` | answering canvasses and seals (I5) |
 //! | `cohort` | changing the synchronous standbys (I7) |
@@ -50,6 +51,7 @@ mod request;
 mod seal;
 mod state;
 mod step;
+mod work;
 
 pub use action::{Action, Asked, Job, Names, Refusal};
 pub use config::{Config, Policy, Settings, Timing};

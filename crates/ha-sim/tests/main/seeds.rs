@@ -108,3 +108,59 @@ fn idle_standbys_hear_of_a_promotion_without_writes() {
     let faults = [(Kind::KillAgent(0), 20_572, 21_304)];
     pass_named(Policy::Strict { acks: 2 }, 5, &faults);
 }
+
+#[test]
+fn what_a_machine_that_stood_still_with_its_clock_served_is_bounded_by_its_own_time() {
+    let faults = [
+        (Kind::PauseVm(0), 15_000, 30_000),
+        (Kind::PowerLoss(1), 26_000, 45_000),
+        (Kind::PowerLoss(2), 26_500, 44_000),
+        (Kind::ApiSlow, 29_000, 36_000),
+    ];
+    pass_named(Policy::Async, 3, &faults);
+}
+
+#[test]
+fn a_store_that_forgot_a_takeover_loses_nothing() {
+    let faults = [
+        (Kind::Isolate(0, false), 20_000, 30_000),
+        (Kind::Restore, 24_500, 25_000),
+        (Kind::PowerLoss(1), 27_000, 32_000),
+    ];
+    pass_named(STRICT, 3, &faults);
+}
+
+#[test]
+fn modes_change_while_standbys_fail() {
+    let faults = [
+        (Kind::Mode(Policy::Async), 13_000, 14_000),
+        (Kind::SlowStandby(2), 13_000, 30_000),
+        (Kind::Mode(Policy::Sync { acks: 2 }), 17_000, 18_000),
+        (Kind::PowerLoss(1), 19_000, 28_000),
+        (Kind::Mode(STRICT), 22_000, 23_000),
+        (Kind::PowerLoss(0), 25_000, 35_000),
+    ];
+    pass_named(STRICT, 3, &faults);
+}
+
+#[test]
+fn people_fence_pause_and_force_in_the_middle_of_faults() {
+    let faults = [
+        (Kind::Pause, 13_000, 40_000),
+        (Kind::Isolate(0, false), 15_000, 30_000),
+        (Kind::Fence(1), 17_000, 26_000),
+        (Kind::Failover(2), 22_000, 23_000),
+        (Kind::Reinitialise(1), 27_000, 28_000),
+    ];
+    pass_named(STRICT, 3, &faults);
+}
+
+#[test]
+fn a_volume_is_lost_while_its_member_may_have_acknowledged() {
+    let faults = [
+        (Kind::SlowStandby(2), 13_000, 30_000),
+        (Kind::WipeVolume(1), 16_000, 17_000),
+        (Kind::PowerLoss(0), 16_500, 28_000),
+    ];
+    pass_named(STRICT, 3, &faults);
+}

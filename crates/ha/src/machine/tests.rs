@@ -4,6 +4,7 @@ mod candidacy;
 mod choosing;
 mod following;
 mod looking;
+mod restored;
 mod serving;
 mod settings;
 mod wishes;
@@ -197,6 +198,6 @@ fn granted(of: u64, yes: bool, promised: Option<u64>) -> Message {
         granted: yes,
         lasts: Timing::FAST.grant,
         promised: promised.map(epoch),
-        seen: Some(epoch(3)),
+        seen: Some(epoch(if yes { of.max(3) } else { 3 })),
     }
 }

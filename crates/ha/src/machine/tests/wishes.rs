@@ -126,6 +126,8 @@ fn while_paused_a_silent_holder_is_not_suspected_by_others() {
         };
         record.cohort.writer = Member(1);
     });
+    let mut own = own;
+    own.config.settings.policy = Policy::Sync { acks: 1 };
     let (_, writes) = play(own, 0..9000);
     assert_eq!(writes[0].holder, holder(1));
     assert!(writes[0].paused, "it stays paused");
