@@ -178,6 +178,7 @@ mod tests {
             epoch: Epoch::FIRST,
             willing: None,
             promised: None,
+            seen: None,
         }
     }
 

@@ -79,6 +79,7 @@ mod tests {
             epoch: number.to_string().parse::<Epoch>().unwrap(),
             willing: None,
             promised: None,
+            seen: None,
         }
     }
 

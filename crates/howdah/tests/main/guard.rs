@@ -25,7 +25,7 @@ impl Process {
     }
 
     fn pid(&self) -> i32 {
-        i32::try_from(self.0.id()).unwrap()
+        i32::try_from(self.0.id()).expect("a number of a process")
     }
 
     fn lives(&mut self) -> bool {
@@ -53,7 +53,7 @@ impl Drop for Process {
 
 /// The guards that are children of this test and work for that folder.
 fn guards(folder: &str) -> Vec<Pid> {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let is_guard = |pid: &i32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -64,9 +64,11 @@ fn guards(folder: &str) -> Vec<Pid> {
 }
 
 fn in_millis(millis: u64) -> howdah_ha::Instant {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).unwrap();
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .expect("every kernel has this clock");
     let nanos = Duration::from(now).as_nanos();
-    howdah_ha::Instant::from_nanos(u64::try_from(nanos).unwrap()) + Duration::from_millis(millis)
+    howdah_ha::Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        + Duration::from_millis(millis)
 }
 
 fn start() -> Result<(Guard, tempfile::TempDir, String)> {

@@ -180,6 +180,7 @@ pub(super) fn message(number: u64) -> Message {
         epoch: number.to_string().parse::<Epoch>().unwrap(),
         willing: None,
         promised: None,
+        seen: None,
     }
 }
 
