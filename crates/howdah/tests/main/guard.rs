@@ -63,11 +63,11 @@ fn guards(folder: &str) -> Vec<Pid> {
     pids.filter(is_guard).map(Pid::from_raw).collect()
 }
 
-fn in_millis(millis: u64) -> howdah_ha::Instant {
+fn in_millis(millis: u64) -> howdah_agent::guard::Instant {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
         .expect("every kernel has this clock");
     let nanos = Duration::from(now).as_nanos();
-    howdah_ha::Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    howdah_agent::guard::Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
         + Duration::from_millis(millis)
 }
 
@@ -200,7 +200,7 @@ async fn a_stopped_agent_cannot_keep_the_guard_from_its_work() -> Result<()> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", postmaster.pid()))?;
     let start = stat.split(' ').nth(21).context("a time of start")?;
     let deadline = in_millis(100)
-        .since(howdah_ha::Instant::from_nanos(0))
+        .since(howdah_agent::guard::Instant::from_nanos(0))
         .as_nanos();
     let orders = format!("1 watch {} {start}\n2 arm {deadline}\n", postmaster.pid());
     nix::unistd::write(&commands, orders.as_bytes())?;
