@@ -20,5 +20,7 @@ mod tree;
 mod watchman;
 
 pub use handle::{Guard, Unguarded};
+/// The time of deadlines, on the clock that counts from the boot of the machine.
+pub use howdah_ha::Instant;
 pub use protocol::Fired;
 pub use watchman::main;

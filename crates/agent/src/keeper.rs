@@ -236,7 +236,7 @@ impl Care {
     async fn ask_status(&mut self) -> Result<(), Error> {
         let due = self.asked.is_none_or(|at| at.elapsed() >= STATUS);
         let standby = !self.running.writable;
-        if !due && !(standby && self.standby.unsettled()) {
+        if !(due || standby && self.standby.unsettled()) {
             return Ok(());
         }
         let status = self.session().status().await.map_err(Error::Sql)?;

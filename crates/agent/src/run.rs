@@ -97,7 +97,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let program =
         Utf8PathBuf::try_from(program).map_err(|error| Error::Guard(error.into_io_error()))?;
     tokio::select! {
-        client = first_client() => run_with(args, client, programs, &program, stop).await,
+        client = first_client() => Box::pin(run_with(args, client, programs, &program, stop)).await,
         () = &mut stop => Ok(()),
     }
 }
@@ -119,7 +119,7 @@ pub async fn run_with(
         opened = open(&config, programs) => opened?,
         () = &mut stop => return Ok(()),
     };
-    drive(config, client, listener, opened, guard, stop).await
+    Box::pin(drive(config, client, listener, opened, guard, stop)).await
 }
 
 async fn drive(

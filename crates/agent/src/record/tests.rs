@@ -1,3 +1,5 @@
+//! Records as Leases, and back.
+
 use pretty_assertions::assert_eq;
 
 use super::*;

@@ -25,7 +25,7 @@ impl Process {
     }
 
     fn pid(&self) -> i32 {
-        i32::try_from(self.0.id()).unwrap()
+        i32::try_from(self.0.id()).expect("a number of a process")
     }
 
     fn lives(&mut self) -> bool {
@@ -53,7 +53,7 @@ impl Drop for Process {
 
 /// The guards that are children of this test and work for that folder.
 fn guards(folder: &str) -> Vec<Pid> {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let is_guard = |pid: &i32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -63,10 +63,20 @@ fn guards(folder: &str) -> Vec<Pid> {
     pids.filter(is_guard).map(Pid::from_raw).collect()
 }
 
-fn in_millis(millis: u64) -> howdah_ha::Instant {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).unwrap();
+/// The one guard; a process that has just begun has no command line yet.
+async fn the_guard(folder: &str) -> Result<Pid> {
+    let found = wait_until(PATIENCE, "a guard", async || {
+        guards(folder).first().copied().ok_or("there is none")
+    });
+    found.await
+}
+
+fn in_millis(millis: u64) -> howdah_agent::guard::Instant {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .expect("every kernel has this clock");
     let nanos = Duration::from(now).as_nanos();
-    howdah_ha::Instant::from_nanos(u64::try_from(nanos).unwrap()) + Duration::from_millis(millis)
+    howdah_agent::guard::Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        + Duration::from_millis(millis)
 }
 
 fn start() -> Result<(Guard, tempfile::TempDir, String)> {
@@ -97,10 +107,7 @@ async fn signals_do_not_end_the_guard_but_the_end_of_the_agent_does() -> Result<
     let first = Process::sleeping()?;
     guard.watch(first.pid());
     guard.arm(Some(in_millis(60_000)))?;
-    let own = wait_until(PATIENCE, "an answer of the guard", async || {
-        guards(&path).first().copied().ok_or("there is none")
-    });
-    let own = own.await?;
+    let own = the_guard(&path).await?;
     // It blocks them at its very start; a command that was answered comes after that.
     tokio::time::timeout(PATIENCE, async {
         guard.arm(Some(in_millis(0))).ok();
@@ -133,9 +140,7 @@ async fn without_a_guard_there_is_no_authority_until_there_is_another() -> Resul
     let mut postmaster = Process::sleeping()?;
     guard.watch(postmaster.pid());
     guard.arm(Some(in_millis(60_000)))?;
-    for pid in guards(&path) {
-        kill(pid, Signal::SIGKILL)?;
-    }
+    kill(the_guard(&path).await?, Signal::SIGKILL)?;
     let refused = wait_until(PATIENCE, "a refusal", async || {
         match guard.arm(Some(in_millis(1_500))) {
             Err(Unguarded::Gone) => Ok(()),
@@ -155,10 +160,8 @@ async fn without_a_guard_there_is_no_authority_until_there_is_another() -> Resul
 async fn a_guard_that_is_stopped_counts_as_none_and_is_replaced() -> Result<()> {
     let (guard, _folder, path) = start()?;
     guard.arm(Some(in_millis(60_000)))?;
-    let first = guards(&path);
-    for pid in &first {
-        kill(*pid, Signal::SIGSTOP)?;
-    }
+    let first = the_guard(&path).await?;
+    kill(first, Signal::SIGSTOP)?;
     let refused = wait_until(PATIENCE, "a refusal", async || {
         match guard.arm(Some(in_millis(60_000))) {
             Err(Unguarded::Mute) => Ok(()),
@@ -168,7 +171,7 @@ async fn a_guard_that_is_stopped_counts_as_none_and_is_replaced() -> Result<()> 
     refused.await?;
     let again = wait_until(PATIENCE, "another guard", async || {
         match guard.arm(Some(in_millis(60_000))) {
-            Ok(()) if guards(&path) != first => Ok(()),
+            Ok(()) if the_guard(&path).await.ok() != Some(first) => Ok(()),
             other => Err(format!("{other:?}")),
         }
     });
@@ -198,7 +201,7 @@ async fn a_stopped_agent_cannot_keep_the_guard_from_its_work() -> Result<()> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", postmaster.pid()))?;
     let start = stat.split(' ').nth(21).context("a time of start")?;
     let deadline = in_millis(100)
-        .since(howdah_ha::Instant::from_nanos(0))
+        .since(howdah_agent::guard::Instant::from_nanos(0))
         .as_nanos();
     let orders = format!("1 watch {} {start}\n2 arm {deadline}\n", postmaster.pid());
     nix::unistd::write(&commands, orders.as_bytes())?;
