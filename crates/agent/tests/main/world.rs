@@ -140,6 +140,21 @@ impl World {
         value.with_context(|| format!("no annotation {name}"))
     }
 
+    /// Asks for a restart of Postgres as people's tools do, and waits for the answer.
+    pub(crate) async fn ask_for_restart(&self, pod: &str, wish: &str) -> Result<()> {
+        let patch = json!({"metadata": {"annotations": {"howdah.io/restart": wish}}});
+        self.pods()
+            .patch(pod, &PatchParams::default(), &Patch::Merge(patch))
+            .await?;
+        eventually("the answer to a wish", async || {
+            let pod = self.pods().get(pod).await?;
+            let mut annotations = pod.metadata.annotations.unwrap_or_default();
+            let answer = annotations.remove("howdah.io/restarted");
+            expect(answer.as_deref(), Some(wish))
+        })
+        .await
+    }
+
     /// Changes the control record as people's tools do.
     pub(crate) async fn edit_record(&self, change: impl Fn(&mut Value)) -> Result<()> {
         let leases: Api<Lease> = Api::namespaced(self.client.clone(), NAMESPACE);
