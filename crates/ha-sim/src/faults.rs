@@ -57,6 +57,8 @@ pub enum Kind {
     Reinitialise(usize),
     /// People choose another mode.
     Mode(Policy),
+    /// People choose the slower profile; at the end, the fast one.
+    Fleet,
     /// A member may not take over.
     Observe(usize),
     /// A member's acknowledgements do not count.
@@ -118,7 +120,7 @@ pub(crate) fn plan(rng: &mut Rng, nodes: usize, start: u64, end: u64) -> Vec<Fau
 fn kind(rng: &mut Rng, nodes: usize) -> Kind {
     let node = rng.index(nodes);
     let other = rng.index(nodes + 1);
-    match rng.between(0, 36) {
+    match rng.between(0, 37) {
         0 | 1 => Kind::KillPostgres(node),
         2 => Kind::KillAgent(node),
         3 | 4 => Kind::PowerLoss(node),
@@ -147,6 +149,7 @@ fn kind(rng: &mut Rng, nodes: usize) -> Kind {
         33 => Kind::Unsync(node),
         34 => Kind::Scale(node),
         35 => Kind::DiskFull(node),
+        36 => Kind::Fleet,
         _ => Kind::WipeVolume(node),
     }
 }

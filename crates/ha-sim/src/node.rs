@@ -50,6 +50,8 @@ pub(crate) struct Node {
     pub(crate) guard: u64,
     pub(crate) guard_at: Option<Instant>,
     pub(crate) sealed: Option<howdah_ha::Epoch>,
+    /// The same, also when the volume with the promise is lost.
+    pub(crate) reported: Option<howdah_ha::Epoch>,
 }
 
 impl Node {
@@ -74,6 +76,7 @@ impl Node {
             guard: 0,
             guard_at: None,
             sealed: None,
+            reported: None,
         }
     }
 

@@ -7,7 +7,7 @@ mod people;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-use howdah_ha::machine::{ApiEnd, Holder, Message, PgView, Policy, Read, Rule, Rules};
+use howdah_ha::machine::{ApiEnd, Holder, Message, PgView, Policy, Read, Rule, Rules, Timing};
 
 use crate::faults::{self, Fault, Kind};
 use crate::kube::{Kube, Request};
@@ -119,6 +119,7 @@ pub(crate) struct World {
     pub(crate) cuts: Vec<Vec<u32>>,
     pub(crate) ledger: Ledger,
     pub(crate) policy: Policy,
+    pub(crate) timing: Timing,
     /// A member that never may take over.
     pub(crate) observer: Option<usize>,
     /// The members that were scaled in.
@@ -192,6 +193,7 @@ impl World {
             cuts: vec![vec![0; count + 1]; count + 1],
             ledger: Ledger::default(),
             policy,
+            timing: Timing::FAST,
             observer: observer.then_some(count - 1),
             left: BTreeSet::new(),
             observing: vec![0; count],

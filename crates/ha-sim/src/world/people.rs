@@ -33,6 +33,10 @@ impl World {
                 self.policy = policy;
                 self.configure();
             }
+            Kind::Fleet => {
+                self.timing = if begins { Timing::FLEET } else { Timing::FAST };
+                self.configure();
+            }
             Kind::Observe(node) => {
                 count(&mut self.observing[node], begins);
                 self.configure();
@@ -104,7 +108,7 @@ impl World {
                 .collect(),
             voters: voters.into_iter().map(member).collect(),
             policy: self.policy,
-            timing: Timing::FAST,
+            timing: self.timing,
         }
     }
 
@@ -129,6 +133,12 @@ impl World {
     /// The volume of a standby is lost, with what was promised on it.
     fn wipe(&mut self, node: usize) {
         let this = &self.nodes[node];
+        let stored = self.kube.stored.as_ref();
+        let writes = |record: &Record| record.holder.member == member(node);
+        if stored.is_none_or(|(record, _)| writes(record)) {
+            // Its copy may be the only one that may come back.
+            return;
+        }
         let standby = this.pg.running != Running::Primary && this.pg.copy.is_some();
         if !standby || !this.powered || self.wiped || self.ledger.served.is_empty() {
             return;

@@ -164,3 +164,20 @@ fn a_volume_is_lost_while_its_member_may_have_acknowledged() {
     ];
     pass_named(STRICT, 3, &faults);
 }
+
+#[test]
+fn a_promotion_that_failed_on_a_full_disk_is_tried_again() {
+    let faults = [
+        (Kind::Switchover(1), 23_321, 26_644),
+        (Kind::Isolate(2, true), 25_005, 28_002),
+        (Kind::DiskFull(1), 23_900, 27_697),
+    ];
+    pass_named(STRICT, 3, &faults);
+}
+
+#[test]
+fn named_seeds_that_once_failed_pass() {
+    for seed in [1106, 8773, 12_979, 13_304, 24_178] {
+        pass(seed..seed + 1);
+    }
+}

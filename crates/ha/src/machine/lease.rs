@@ -141,10 +141,13 @@ impl Machine {
         }
         if self.s.missing {
             self.recreate(None);
+            // A watch may have shown a record before the answer came that there is none.
+            self.read_record();
             return;
         }
         if let Some(version) = self.s.regressed {
             self.recreate(Some(version));
+            self.read_record();
             return;
         }
         let Some(observed) = &self.s.observed else {

@@ -149,6 +149,17 @@ impl Machine {
         });
     }
 
+    /// What is not there, or went back in time, is not asked for all the time.
+    fn pause_if_lost(&mut self, read: &Read) {
+        let lost = match read {
+            Read::Missing => true,
+            Read::Found(record, _) => Some((record.epoch, record.revision)) < self.s.durable.seen,
+        };
+        if lost && self.s.phase.holds() {
+            self.s.call_after = self.now + std::time::Duration::from_millis(100);
+        }
+    }
+
     fn take_api_end(&mut self, end: ApiEnd) {
         let Some(call) = self.s.call.take() else {
             return;
@@ -157,6 +168,7 @@ impl Machine {
             (ApiEnd::Read(read), _) => {
                 self.s.reread = false;
                 self.note_read();
+                self.pause_if_lost(&read);
                 if let Read::Found(record, version) = &read {
                     self.recognise(record, *version);
                 }

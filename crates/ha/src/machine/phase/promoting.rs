@@ -64,8 +64,9 @@ impl Machine {
         let timeline = self.record().map(|record| record.timeline);
         // INVARIANT I11: the timeline is the one that the claim took, not whatever is next here.
         let timeline = timeline.filter(|_| self.keeps(Rule::OwnTimeline));
-        promoting.told = true;
         self.job(Job::Promote { timeline });
+        // After a job that failed there is a pause, in which none is given.
+        promoting.told = self.s.job.is_some();
     }
 
     /// Sets the names to the standbys that stream, once they are enough.
