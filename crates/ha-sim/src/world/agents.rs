@@ -11,6 +11,8 @@ use crate::postgres::Running;
 
 /// How often the driver looks at the time.
 const TICK: u64 = 50_000;
+/// One tick in so many brings a rumour, for each member.
+const RUMOUR: usize = 1_009;
 /// The longest pause between two looks at Postgres.
 const LOOK: u64 = 250_000;
 /// How long a call to the API may take.
@@ -71,7 +73,27 @@ impl World {
             self.nodes[node].look_at = now + pause;
             self.look(node);
         }
+        self.rumour(node);
         self.feed(node, Event::Tick);
+    }
+
+    /// Now and then a member takes another for dead that is not: a connection that was refused says so, and
+    /// may be wrong. Drawn from time alone, so that the plan of a seed stays what it was.
+    fn rumour(&mut self, node: usize) {
+        let mixed = (self.now / TICK).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let about = usize::try_from(mixed).unwrap_or(0) / RUMOUR;
+        if usize::try_from(mixed).unwrap_or(0) % RUMOUR == node {
+            self.feed(node, Event::Gone(member(about % self.nodes.len())));
+        }
+    }
+
+    /// What the kernel of a node says of a process that ended there.
+    pub(super) fn tell_gone(&mut self, node: usize) {
+        for other in 0..self.nodes.len() {
+            if other != node && self.cuts[node][other] + self.cuts[other][node] == 0 {
+                self.feed(other, Event::Gone(member(node)));
+            }
+        }
     }
 
     /// The driver looks at Postgres; what it saw comes a little later.

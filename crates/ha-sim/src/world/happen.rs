@@ -54,6 +54,7 @@ impl World {
             Kind::KillPostgres(node) if begins => self.kill_postgres(node),
             Kind::KillAgent(node) if begins => {
                 self.kill_agent(node);
+                self.tell_gone(node);
                 let delay = self.rng.between(200_000, 2_000_000);
                 self.later(delay, Happening::Boot(node));
             }
