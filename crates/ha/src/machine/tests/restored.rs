@@ -42,7 +42,9 @@ fn went_back(mut state: State) -> Step {
     let mut old = record();
     old.revision = 2;
     let read = Read::Found(Box::new(old), Version(4));
-    step(state, Event::Api(ApiEnd::Read(read)), at(10))
+    let read = step(state, Event::Api(ApiEnd::Read(read)), at(10));
+    assert_eq!(write_of(&read), None, "there is a pause between such reads");
+    step(read.next, Event::Tick, at(110))
 }
 
 #[test]
