@@ -204,13 +204,18 @@ impl World {
         }
     }
 
-    /// O4: the one start that is writable is that of the holder, which renewed since.
+    /// O4: the one start that is writable is that of the holder, which renewed since, or whose record lets
+    /// nobody else take over.
     pub(crate) fn judge_restart(&mut self, node: usize) {
         self.judge_holder(node, "starts writable");
         let died = self.nodes[node].pg.died;
         let holder = self.nodes[node].agent.as_ref().map(|agent| agent.holder);
         let wrote = holder.and_then(|holder| self.ledger.last_write.get(&holder).copied());
-        if wrote < Some(died) {
+        let stored = self.kube.stored.as_ref();
+        let alone = stored.is_none_or(|(record, _)| {
+            Some(record.holder) == holder && record.cohort.blocking() == 0
+        });
+        if wrote < Some(died) && !alone {
             let what = format!("m{node} starts writable without a renewal since it crashed");
             self.ledger.broken(Oracle::WritableIsHolder, self.now, what);
         }

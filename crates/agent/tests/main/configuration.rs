@@ -65,7 +65,9 @@ async fn a_standby_keeps_up_with_a_primary_that_was_restarted_with_larger_values
     for instance in [&first, &second] {
         instance.set_parameters("max_connections = '60'\n")?;
     }
-    world.ask_for_restart("simple-0", "2026-11-23T00:00:00Z").await?;
+    world
+        .ask_for_restart("simple-0", "2026-11-23T00:00:00Z")
+        .await?;
     first.wait_ok("/primary").await?;
     assert_eq!(first.value("SHOW max_connections").await?, "60");
     first.value("CREATE TABLE t AS SELECT 1 AS n").await?;
