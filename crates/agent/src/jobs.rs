@@ -272,16 +272,30 @@ async fn session(member: &Member) -> Result<Session, Error> {
 }
 
 async fn receive(member: &Member, from: Option<Number>) -> Result<(), Error> {
-    let name = from.map(|from| ids::name(&member.cluster.name, from));
+    let Some(from) = from else {
+        return stop_receiving(member).await;
+    };
+    let running = member.running().ok_or(Error::NotRunning)?;
+    let primary = ids::name(&member.cluster.name, from);
+    let address = member.await_address(&primary).await?;
+    let _volume = member.volume.lock().await;
+    member.desire(|desired| desired.upstream = Some(primary.clone()));
+    let configuration = member.configuration(Some(address));
+    if member.instance.configure(&configuration).await? {
+        // Also one that answers nobody yet, because it lacks WAL.
+        running.postmaster.reload();
+    }
+    info!(%primary, "following");
+    member.look.notify_one();
+    Ok(())
+}
+
+async fn stop_receiving(member: &Member) -> Result<(), Error> {
     let session = session(member).await?;
     let _volume = member.volume.lock().await;
-    member.desire(|desired| desired.upstream.clone_from(&name));
+    member.desire(|desired| desired.upstream = None);
     apply(member, &session).await?;
-    match name {
-        Some(primary) => info!(%primary, "following"),
-        None => session.stop_receiving(RECEIVER).await?,
-    }
-    member.look.notify_one();
+    session.stop_receiving(RECEIVER).await?;
     Ok(())
 }
 

@@ -5,9 +5,13 @@ use crate::epoch::Epoch;
 use crate::machine::action::Job;
 use crate::machine::control::Intent;
 use crate::machine::event::{Data, Server};
+use crate::machine::ids::Member;
 use crate::machine::invariant::Rule;
 use crate::machine::state::Observed;
 use crate::machine::step::Machine;
+
+/// How long a server that was started has to tell its place.
+const BLIND: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Machine {
     pub(super) fn follower(&mut self) -> Next {
@@ -49,8 +53,11 @@ impl Machine {
         let leader = self.leader()?;
         let source = leader.follow.clone()?;
         let of = leader.holder.member;
-        let end = self.s.pg.position.as_ref()?.end;
         let Server::Standby { upstream, .. } = self.s.pg.server else {
+            return None;
+        };
+        let Some(end) = self.s.pg.position.as_ref().map(|position| position.end) else {
+            self.feed_blindly(of, upstream);
             return None;
         };
         let behind = upstream == Some(of) && !self.s.pg.fed;
@@ -66,6 +73,15 @@ impl Machine {
             self.job(Job::Receive(Some(of)));
         }
         None
+    }
+
+    /// A copy that was rewound tells its place only once it got WAL that it does not have. Postgres itself
+    /// refuses to go on where its history is not that of its source (I11).
+    fn feed_blindly(&mut self, of: Member, upstream: Option<Member>) {
+        let told = self.now.since(self.s.job_ended) >= BLIND;
+        if told && upstream != Some(of) {
+            self.job(Job::Receive(Some(of)));
+        }
     }
 
     /// True when the holder was silent for long enough and it is this member's turn.

@@ -116,6 +116,16 @@ fn a_copy_that_is_past_the_fork_is_rewound_with_the_fork_named() {
 }
 
 #[test]
+fn a_copy_that_cannot_tell_its_place_by_itself_is_fed_after_a_moment() {
+    let mut state = member(1);
+    state.pg.position = None;
+    let heard = step(state, heartbeat(0, 3, Some(position(3, 50))), at(900));
+    assert_eq!(heard.actions.len(), 1, "a grant alone: {:?}", heard.actions);
+    let step = step(heard.next, Event::Tick, at(1000));
+    assert_eq!(step.actions, [Action::Do(Job::Receive(Some(Member(0))))]);
+}
+
+#[test]
 fn a_copy_whose_wal_is_gone_is_replaced_and_never_rewound() {
     for serving in [true, false] {
         let mut state = step(member(1), heartbeat(0, 3, Some(position(3, 50))), at(1)).next;
