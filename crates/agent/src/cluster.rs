@@ -21,8 +21,8 @@ pub(crate) enum Error {
         #[source]
         source: Box<kube::Error>,
     },
-    #[error("{what}: no answer within {} seconds", CALL.as_secs())]
-    Deadline { what: &'static str },
+    #[error("{what}: no answer within {} ms", time.as_millis())]
+    Deadline { what: &'static str, time: Duration },
 }
 
 /// The namespace's objects that an agent touches.
@@ -53,14 +53,23 @@ impl Cluster {
     }
 }
 
-/// Waits for an answer of the API, with the deadline.
+/// Waits for an answer of the API, with the usual deadline.
 pub(crate) async fn call<T>(
     what: &'static str,
     answer: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, Error> {
-    tokio::time::timeout(CALL, answer)
+    within(CALL, what, answer).await
+}
+
+/// Waits for an answer of the API for so long.
+pub(crate) async fn within<T>(
+    time: Duration,
+    what: &'static str,
+    answer: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    tokio::time::timeout(time, answer)
         .await
-        .map_err(|_| Error::Deadline { what })?
+        .map_err(|_| Error::Deadline { what, time })?
         .map_err(|source| Error::Call {
             what,
             source: Box::new(source),
@@ -71,6 +80,11 @@ impl Error {
     /// True if the API answered that the object changed meanwhile, or exists already.
     pub(crate) fn is_conflict(&self) -> bool {
         self.code() == Some(409)
+    }
+
+    /// True if the API answered that there is no such object.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.code() == Some(404)
     }
 
     fn code(&self) -> Option<u16> {

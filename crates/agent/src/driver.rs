@@ -1,53 +1,94 @@
 //! The driver of the decision machine: the only owner of its state.
 //!
-//! Events go in one by one; actions are executed one at a time, each in a task of its own, so that a
-//! long clone does not keep the driver from hearing that authority was lost or the Pod must end.
+//! Events go in one by one. Jobs on Postgres, calls to the API and the route are tasks of their own, so
+//! that a long clone does not keep the driver from hearing that authority was lost. After each job
+//! Postgres is looked at anew before the machine hears of its end, and what was seen before is dropped,
+//! so the machine never takes an old view for the effect of a job.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::{self as ha, Action, Event, Outcome, PostgresView, Standstill, State};
+use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, PgView, State};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::actions::{self, Done};
 use crate::chain::{Chain, Complaint};
 use crate::clock;
+use crate::durable::{self, Promises};
+use crate::guard::Guard;
 use crate::member::{Input, Member};
-use crate::view::Phase;
+use crate::view::{HaView, Phase};
+use crate::wire::{Incoming, Wire};
+use crate::{jobs, lease, route};
 
-/// How often the driver shows that it lives.
-const BEAT: Duration = Duration::from_secs(5);
+/// How often time is told to the machine.
+const TICK: Duration = Duration::from_millis(50);
 /// A postmaster that ran at least so long is started again at once.
 const STEADY: Duration = Duration::from_secs(30);
 /// The first pause before a postmaster that keeps dying is started again; it doubles.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often it doubles.
 const DOUBLINGS: u32 = 6;
+/// The time for a promise to reach the disk. Nothing is done until it has.
+const PERSIST: Duration = Duration::from_secs(5);
+
+/// Why the driver cannot go on. Postgres was killed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The volume does not take what this member must remember.
+    #[error("keep what this member promises to others")]
+    Promise(#[source] durable::Error),
+    /// The same, by not answering.
+    #[error("keep what this member promises to others: the volume does not answer")]
+    Hangs,
+    /// Without the guard nothing ends this member's authority in time.
+    #[error("keep the guard")]
+    Guard(#[source] std::io::Error),
+}
 
 /// Drives the machine of one member until it exits.
 pub(crate) struct Driver {
     member: Arc<Member>,
     state: State,
     inputs: mpsc::UnboundedReceiver<Input>,
+    incoming: mpsc::Receiver<Incoming>,
+    promises: Promises,
+    wire: Wire,
+    guard: Guard,
     current: Option<Current>,
-    wake: Option<Instant>,
+    routing: Option<JoinHandle<()>>,
     exit: bool,
     deaths: Deaths,
     complaint: Complaint,
+    api_complaint: Complaint,
 }
 
-/// The action in flight.
+/// What the driver has to itself.
+pub(crate) struct Means {
+    /// What other members say.
+    pub(crate) incoming: mpsc::Receiver<Incoming>,
+    pub(crate) promises: Promises,
+    pub(crate) wire: Wire,
+    pub(crate) guard: Guard,
+}
+
+/// The job in flight.
 struct Current {
-    action: Action,
+    job: Job,
     task: JoinHandle<Done>,
 }
 
+/// How a job ended, and Postgres after it.
+struct Done {
+    result: Result<JobEnd, jobs::Error>,
+    view: PgView,
+}
+
 impl Current {
-    /// Gives the action up, and waits until it really does nothing any longer: it may just be about to
+    /// Gives the job up, and waits until it really does nothing any longer: it may just be about to
     /// take note of a postmaster that it started.
     async fn give_up(self) {
         self.task.abort();
@@ -84,56 +125,140 @@ impl Driver {
         member: Arc<Member>,
         state: State,
         inputs: mpsc::UnboundedReceiver<Input>,
+        means: Means,
     ) -> Self {
+        let Means {
+            incoming,
+            promises,
+            wire,
+            guard,
+        } = means;
         Self {
             member,
             state,
             inputs,
+            incoming,
+            promises,
+            wire,
+            guard,
             current: None,
-            wake: None,
+            routing: None,
             exit: false,
             deaths: Deaths::default(),
             complaint: Complaint::default(),
+            api_complaint: Complaint::default(),
         }
     }
 
-    /// Runs until the machine says that everything is stopped.
-    pub(crate) async fn run(mut self) {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.step(Event::Tick);
+    /// Runs until the machine says that everything is stopped, or nothing more can be promised.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        let driven = self.drive().await;
+        if driven.is_err() {
+            // Whoever cannot keep a promise must not go on, least of all as primary.
+            if let Some(current) = self.current.take() {
+                current.give_up().await;
+            }
+            if let Err(error) = jobs::execute(&self.member, Job::Kill, Duration::ZERO).await {
+                error!(error = %Chain(&error), "postgres not killed");
+            }
+        }
+        if let Some(routing) = self.routing.take() {
+            routing.abort();
+        }
+        driven
+    }
+
+    async fn drive(&mut self) -> Result<(), Error> {
+        self.await_settings().await;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.exit {
-            let wake = self.wake;
             tokio::select! {
-                Some(input) = self.inputs.recv() => self.take(input).await,
-                done = ended(self.current.as_mut()) => self.finish(done),
-                () = sleep_until(wake) => {
-                    self.wake = None;
-                    self.step(Event::Tick);
-                }
-                _ = beat.tick() => {}
+                Some(input) = self.inputs.recv() => self.take(input).await?,
+                Some(incoming) = self.incoming.recv() => self.hear(incoming).await?,
+                done = ended(self.current.as_mut()) => self.finish(done).await?,
+                _ = tick.tick() => self.step(Event::Tick).await?,
             }
             self.member.beat();
         }
+        Ok(())
     }
 
-    async fn take(&mut self, input: Input) {
+    /// Nothing is decided before it is known who the members are and how they replicate.
+    async fn await_settings(&mut self) {
+        while let Some(input) = self.inputs.recv().await {
+            match input {
+                Input::Settings(settings) => {
+                    self.wire.set_peers(self.member.peer_addresses());
+                    self.state.config.settings = settings;
+                    return;
+                }
+                Input::Stop => {
+                    self.exit = true;
+                    return;
+                }
+                _ => self.member.beat(),
+            }
+        }
+    }
+
+    async fn take(&mut self, input: Input) -> Result<(), Error> {
         match input {
-            Input::Event(event) => self.step(event),
-            Input::Ended { pid, status } => self.postmaster_ended(pid, status),
-            Input::Stop => self.stop().await,
+            Input::Observed { generation, view } => {
+                // Seen while a job began or ended: it may be from before.
+                if generation == self.member.generation() {
+                    self.step(Event::Postgres(view)).await?;
+                }
+            }
+            Input::Watched(read) => self.step(Event::Watched(read)).await?,
+            Input::Api((end, error)) => {
+                self.note_api(error);
+                self.step(Event::Api(end)).await?;
+            }
+            Input::Settings(settings) => {
+                self.wire.set_peers(self.member.peer_addresses());
+                if settings != self.state.config.settings {
+                    self.step(Event::Configured(settings)).await?;
+                }
+            }
+            Input::Reinitialise => self.step(Event::Reinitialise).await?,
+            Input::Ended { pid, status } => self.postmaster_ended(pid, status).await?,
+            Input::Stop => self.stop().await?,
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, incoming: Incoming) -> Result<(), Error> {
+        match incoming {
+            Incoming::Message(from, message) => self.step(Event::Message(from, message)).await,
+            Incoming::Lost(member) => {
+                debug!(%member, "a member's connection was reset");
+                Ok(())
+            }
         }
     }
 
-    fn postmaster_ended(&mut self, pid: i32, status: ExitStatus) {
-        if !self.member.forget(pid) {
-            return;
+    fn note_api(&mut self, error: Option<lease::Error>) {
+        match error {
+            None => self.api_complaint.clear(),
+            Some(error) => {
+                if let Some(error) = self.api_complaint.new_one(&error) {
+                    warn!(error, "no answer about the control record, trying again");
+                }
+            }
         }
-        let stopping = matches!(
-            self.current.as_ref().map(|current| &current.action),
-            Some(Action::StopPostgres { .. })
+    }
+
+    async fn postmaster_ended(&mut self, pid: i32, status: ExitStatus) -> Result<(), Error> {
+        if !self.member.forget(pid) {
+            return Ok(());
+        }
+        self.member.next_generation();
+        let expected = matches!(
+            self.current.as_ref().map(|current| &current.job),
+            Some(Job::Stop | Job::Kill)
         );
-        if !stopping {
+        if !expected {
             if status.success() {
                 info!(pid, "postgres was shut down");
             } else {
@@ -145,102 +270,159 @@ impl Driver {
                     view.phase = Phase::Crashed;
                 }
                 view.status = None;
-                view.routed = false;
             });
+            if let Err(error) = jobs::inspect(&self.member).await {
+                warn!(error = %Chain(&error), "data directory not looked at");
+            }
         }
-        self.step(Event::Postgres(PostgresView::Stopped));
+        self.step(Event::Postgres(self.member.stopped())).await
     }
 
-    /// The Pod ends: whatever is being done is given up, except a stop.
-    async fn stop(&mut self) {
+    /// The Pod ends: a copy that is being made is given up.
+    async fn stop(&mut self) -> Result<(), Error> {
         if self.state.stopping {
-            return;
+            return Ok(());
         }
         info!("shutting down");
-        let current = self
-            .current
-            .take_if(|current| !matches!(current.action, Action::StopPostgres { .. }));
-        self.step(Event::Stop);
-        if let Some(current) = current {
+        let copying = self.current.take_if(|current| {
+            matches!(
+                current.job,
+                Job::Clone { .. } | Job::Rewind { .. } | Job::Initialise
+            )
+        });
+        if let Some(current) = copying {
             current.give_up().await;
-            self.report_postgres();
-            self.step(Event::Finished(Outcome::Failed));
+            self.member.next_generation();
+            self.step(Event::Job(JobEnd::Failed)).await?;
         }
+        self.step(Event::Stop).await
     }
 
-    fn finish(&mut self, done: Done) {
+    async fn finish(&mut self, done: Done) -> Result<(), Error> {
         let ended = self.current.take();
-        for event in done.events {
-            self.step(event);
-        }
-        self.report_postgres();
-        let outcome = match done.result {
-            Ok(()) => {
+        self.member.next_generation();
+        self.step(Event::Postgres(done.view)).await?;
+        let end = match done.result {
+            Ok(end) => {
                 self.complaint.clear();
-                Outcome::Done
+                end
             }
             Err(error) => {
+                let job = ended.as_ref().map(|current| &current.job);
                 if let Some(error) = self.complaint.new_one(&error) {
-                    warn!(error, "action failed, trying again");
+                    warn!(error, ?job, "job failed, trying again");
                 } else {
-                    debug!(error = %Chain(&error), action = ?ended.as_ref().map(|c| &c.action), "action failed again");
+                    debug!(error = %Chain(&error), ?job, "job failed again");
                 }
-                Outcome::Failed
+                JobEnd::Failed
             }
         };
-        self.step(Event::Finished(outcome));
-    }
-
-    fn report_postgres(&mut self) {
-        let view = match self.member.running() {
-            None => PostgresView::Stopped,
-            Some(running) => PostgresView::Running(match running.following {
-                None => ha::Role::Primary,
-                Some(of) => ha::Role::Standby { of },
-            }),
-        };
-        if view != self.state.postgres {
-            self.step(Event::Postgres(view));
-        }
+        self.step(Event::Job(end)).await
     }
 
     /// One step of the machine, and the start of what it decided.
-    fn step(&mut self, event: Event) {
-        let before = self.state.standstill.clone();
-        let step = ha::step(&self.state, event, clock::now());
+    async fn step(&mut self, event: Event) -> Result<(), Error> {
+        let before = std::mem::discriminant(&self.state.phase);
+        let step = ha::step(self.state.clone(), event, clock::now());
         self.state = step.next;
-        if self.state.standstill != before {
-            tell_standstill(self.state.standstill.as_ref());
+        if step.persist {
+            self.persist().await?;
+        }
+        if std::mem::discriminant(&self.state.phase) != before {
+            self.note_phase();
         }
         for action in step.actions {
-            self.begin(action);
+            self.begin(action)?;
+        }
+        self.member.set_unsettled(is_unsettled(&self.state));
+        Ok(())
+    }
+
+    /// Before anything else happens: what was promised must hold through a crash (I5).
+    async fn persist(&self) -> Result<(), Error> {
+        let promises = self.promises.clone();
+        let durable = self.state.durable;
+        let written = tokio::task::spawn_blocking(move || promises.write(durable));
+        match tokio::time::timeout(PERSIST, written).await {
+            Ok(Ok(written)) => written.map_err(Error::Promise),
+            Ok(Err(_)) | Err(_) => Err(Error::Hangs),
         }
     }
 
-    fn begin(&mut self, action: Action) {
+    fn note_phase(&self) {
+        let seen = HaView::of(&self.state);
+        info!(
+            state = seen.phase,
+            epoch = seen.epoch,
+            "this member's state"
+        );
+        let primary = matches!(self.state.phase, ha::Phase::Primary(_));
+        if !primary && let Some(routing) = &self.routing {
+            routing.abort();
+        }
+        self.member.show(|view| {
+            view.routed &= primary;
+            view.ha = seen;
+            view.role = view.ha.role();
+        });
+        self.member.look.notify_one();
+    }
+
+    fn begin(&mut self, action: Action) -> Result<(), Error> {
+        let member = Arc::clone(&self.member);
         match action {
-            Action::WakeAt(time) => self.wake = Some(Instant::now() + time.since(clock::now())),
-            Action::Exit => self.exit = true,
-            action => {
-                let pause = self.pause_before(&action);
-                let member = Arc::clone(&self.member);
-                let doing = action.clone();
-                // The machine replaces the one in flight only to stop at once.
-                let replaced = self.current.take();
-                let task = tokio::spawn(async move {
-                    if let Some(replaced) = replaced {
-                        replaced.give_up().await;
-                    }
-                    tokio::time::sleep(pause).await;
-                    actions::execute(&member, doing).await
+            Action::ReadRecord => {
+                tokio::spawn(async move {
+                    let ended = lease::read(&member).await;
+                    member.tell(Input::Api(ended));
                 });
-                self.current = Some(Current { action, task });
             }
+            Action::WriteRecord { expected, record } => {
+                tokio::spawn(async move {
+                    let ended = lease::write(&member, expected, &record).await;
+                    member.tell(Input::Api(ended));
+                });
+            }
+            Action::Do(job) => self.begin_job(job),
+            Action::Send(to, message) => self.wire.send(to, message),
+            Action::Guard(at) => self.guard.arm(at).map_err(Error::Guard)?,
+            Action::Route {
+                epoch,
+                unless_newer: _,
+            } => {
+                if let Some(former) = self.routing.take() {
+                    former.abort();
+                }
+                self.routing = Some(tokio::spawn(route::keep_trying(member, epoch)));
+            }
+            Action::Exit => self.exit = true,
         }
+        Ok(())
     }
 
-    fn pause_before(&mut self, action: &Action) -> Duration {
-        if !matches!(action, Action::StartPrimary | Action::StartStandby { .. }) {
+    fn begin_job(&mut self, job: Job) {
+        debug!(?job, "begin");
+        let pause = self.pause_before(&job);
+        let member = Arc::clone(&self.member);
+        let doing = job.clone();
+        // The machine replaces the one in flight only to kill.
+        let replaced = self.current.take();
+        member.next_generation();
+        let task = tokio::spawn(async move {
+            if let Some(replaced) = replaced {
+                replaced.give_up().await;
+            }
+            let result = jobs::execute(&member, doing, pause).await;
+            let seen = member.observer.lock().await.look(&member).await;
+            // What cannot be seen now is not what was seen before either.
+            let view = seen.unwrap_or_else(|| member.unseen());
+            Done { result, view }
+        });
+        self.current = Some(Current { job, task });
+    }
+
+    fn pause_before(&mut self, job: &Job) -> Duration {
+        if !matches!(job, Job::Start { .. } | Job::Restart) {
             return Duration::ZERO;
         }
         let pause = self.deaths.pause();
@@ -249,7 +431,25 @@ impl Driver {
     }
 }
 
-/// The end of the action in flight; never, if there is none.
+/// True if Postgres is about to become something else, so that a second look is worth its price.
+fn is_unsettled(state: &State) -> bool {
+    match &state.phase {
+        ha::Phase::Primary(primary) => {
+            !state.pg.open || primary.change.is_some() || primary.restart.is_some()
+        }
+        ha::Phase::Follower => !matches!(
+            state.pg.server,
+            ha::Server::Standby {
+                upstream: Some(_),
+                ..
+            }
+        ),
+        ha::Phase::Quarantine | ha::Phase::Init => false,
+        _ => true,
+    }
+}
+
+/// The end of the job in flight; never, if there is none.
 async fn ended(current: Option<&mut Current>) -> Done {
     match current {
         None => std::future::pending().await,
@@ -259,33 +459,6 @@ async fn ended(current: Option<&mut Current>) -> Done {
             // Aborted tasks are not waited for.
             Err(_) => std::future::pending().await,
         },
-    }
-}
-
-async fn sleep_until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn tell_standstill(standstill: Option<&Standstill>) {
-    match standstill {
-        None => info!("going on"),
-        Some(Standstill::WaitingForPrimary) => info!("waiting for the primary to be initialised"),
-        Some(Standstill::RecordMissing) => {
-            warn!("the control record is missing, and this instance may not create it");
-        }
-        Some(Standstill::RecordWentBack) => {
-            warn!("the control record is older than one seen before");
-        }
-        Some(Standstill::PrimaryDataMissing) => {
-            warn!("this instance is recorded as primary, but its volume is empty");
-        }
-        Some(Standstill::ForeignData) => {
-            warn!("the volume holds another database system than the control record names");
-        }
-        Some(Standstill::DataDamaged(why)) => warn!(why, "the data directory cannot be used"),
     }
 }
 

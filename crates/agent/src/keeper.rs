@@ -15,7 +15,6 @@ use tracing::{info, warn};
 use crate::chain::{Chain, Complaint};
 use crate::member::{Member, Running};
 use crate::mounted::Files;
-use crate::route;
 use crate::view::{Contact, Phase};
 
 /// The pause between passes when all is well; the mounted files are looked at in each.
@@ -34,8 +33,6 @@ enum Error {
     Sql(#[source] SqlError),
     #[error("configure postgres")]
     Configure(#[source] ConfigurationError),
-    #[error(transparent)]
-    Route(route::Error),
 }
 
 /// Looks after Postgres for as long as the agent runs.
@@ -175,9 +172,10 @@ impl Care {
         if audit || !self.pending_known {
             self.ask_pending().await?;
         }
-        let settled = match self.running.following {
-            None => self.keep_primary(audit).await?,
-            Some(_) => self.keep_standby().await?,
+        let settled = if self.running.writable {
+            self.keep_primary(audit).await?
+        } else {
+            self.keep_standby(audit).await?
         };
         if audit {
             self.audited = Some(Instant::now());
@@ -197,16 +195,17 @@ impl Care {
         if self.configured == Some(inputs) {
             return Ok(());
         }
-        let upstream = match &self.running.following {
-            None => None,
-            // As long as nobody knows the address, the one from before stays.
-            Some(_) => match inputs.upstream {
-                None => return Ok(()),
-                known => known,
-            },
-        };
         let changed = {
             let _volume = self.member.volume.lock().await;
+            // Jobs change whom to follow while they hold the volume, so it is asked for only now.
+            let upstream = match self.member.upstream_name() {
+                None => None,
+                Some(name) => match self.member.address(&name) {
+                    // As long as nobody knows the address, the one from before stays.
+                    None => return Ok(()),
+                    known => known,
+                },
+            };
             let configuration = self.member.configuration(upstream);
             self.member
                 .instance
@@ -226,17 +225,18 @@ impl Care {
     }
 
     fn inputs(&self) -> Inputs {
-        let following = self.running.following.as_ref();
+        let following = self.member.upstream_name();
         Inputs {
             generation: self.member.mounted.borrow().generation,
-            upstream: following.and_then(|primary| self.member.address(primary)),
+            upstream: following.and_then(|primary| self.member.address(&primary)),
             streaming: self.standby.streaming,
         }
     }
 
     async fn ask_status(&mut self) -> Result<(), Error> {
         let due = self.asked.is_none_or(|at| at.elapsed() >= STATUS);
-        if !due && !self.standby.unsettled(&self.running) {
+        let standby = !self.running.writable;
+        if !due && !(standby && self.standby.unsettled()) {
             return Ok(());
         }
         let status = self.session().status().await.map_err(Error::Sql)?;

@@ -1,131 +1,102 @@
-//! Writing the control record: by compare-and-set, and read again when the answer is in doubt.
+//! Reading and writing the control record, by compare-and-set. How a call ended is told as it was: one
+//! without an answer may have been applied, or may be yet, and the machine finds that out.
 
-use howdah_ha::{Record, RecordVersion, RecordView};
+use std::time::Duration;
+
+use howdah_ha::machine::{ApiEnd, Record, Version};
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::json;
 
-use crate::cluster::{self, call};
+use crate::cluster::{self, within};
 use crate::member::Member;
 use crate::record;
 
-/// Why the record is not what was to be written.
+/// The time for one call. A renewal that takes longer is of no use, and the next one is due.
+const CALL: Duration = Duration::from_millis(800);
+
+/// Why a call was of no use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("write the control record")]
-    Api(#[source] cluster::Error),
-    #[error("the control record was changed by somebody else")]
-    Changed,
+    #[error(transparent)]
+    Api(#[from] cluster::Error),
     #[error("the API does not know this Pod")]
     NoPod,
-    #[error("the control record cannot be understood")]
-    Record(#[source] record::Error),
+    #[error(transparent)]
+    Record(#[from] record::Error),
 }
 
-/// What a write led to: the record as it is now, if that could be found out, and whether it is the
-/// one that was to be written.
-pub(crate) struct Written {
-    pub(crate) view: Option<RecordView>,
-    pub(crate) result: Result<(), Error>,
+/// How a call ended, and what is worth a line in the log.
+pub(crate) type Ended = (ApiEnd, Option<Error>);
+
+/// Reads the record.
+pub(crate) async fn read(member: &Member) -> Ended {
+    let name = member.cluster.name.as_str();
+    let answer = within(
+        CALL,
+        "read the control record",
+        member.cluster.leases.get_opt(name),
+    );
+    match answer.await {
+        Ok(lease) => match record::view(lease.as_ref()) {
+            Ok(read) => {
+                member.seen_lease(lease);
+                (ApiEnd::Read(read), None)
+            }
+            Err(error) => (ApiEnd::Unknown, Some(error.into())),
+        },
+        Err(error) => (ApiEnd::Unknown, Some(error.into())),
+    }
 }
 
 /// Writes the record if the stored one still has the version that is expected (none: if there is none).
-pub(crate) async fn write(
-    member: &Member,
-    expected: Option<&RecordVersion>,
-    record: &Record,
-) -> Written {
-    let failure = match try_write(member, expected, record).await {
-        Ok(lease) => return Written::from_answer(record::view(Some(&lease))),
-        Err(error) => error,
-    };
-    // A timeout or a lost connection says nothing about what was stored; a conflict says that
-    // something newer is. Both are settled by reading.
-    match read(member).await {
-        Ok(view) if holds(&view, record) => Written::from_answer(Ok(view)),
-        Ok(view) => Written {
-            view: Some(view),
-            result: Err(match failure {
-                Error::Api(error) if error.is_conflict() => Error::Changed,
-                failure => failure,
-            }),
+pub(crate) async fn write(member: &Member, expected: Option<Version>, record: &Record) -> Ended {
+    match try_write(member, expected, record).await {
+        Ok(lease) => match record::view(Some(&lease)) {
+            Ok(howdah_ha::machine::Read::Found(_, version)) => {
+                member.seen_lease(Some(lease));
+                (ApiEnd::Written(version), None)
+            }
+            Ok(howdah_ha::machine::Read::Missing) => (ApiEnd::Unknown, None),
+            Err(error) => (ApiEnd::Unknown, Some(error.into())),
         },
-        Err(_) => Written {
-            view: None,
-            result: Err(failure),
-        },
-    }
-}
-
-impl Written {
-    fn from_answer(view: Result<RecordView, record::Error>) -> Self {
-        match view {
-            Ok(view) => Self {
-                view: Some(view),
-                result: Ok(()),
-            },
-            Err(error) => Self {
-                view: None,
-                result: Err(Error::Record(error)),
-            },
+        // The record is another one, or gone: both are found out by reading.
+        Err(Error::Api(error)) if error.is_conflict() || error.is_missing() => {
+            (ApiEnd::Conflict, None)
         }
+        Err(error) => (ApiEnd::Unknown, Some(error)),
     }
-}
-
-fn holds(view: &RecordView, record: &Record) -> bool {
-    matches!(view, RecordView::Present(stored, _) if stored == record)
 }
 
 async fn try_write(
     member: &Member,
-    expected: Option<&RecordVersion>,
+    expected: Option<Version>,
     record: &Record,
 ) -> Result<Lease, Error> {
-    let leases = &member.cluster.leases;
-    let name = member.cluster.name.as_str();
-    let parameters = PostParams::default();
-    let now = MicroTime(jiff::Timestamp::now());
+    let cluster = &member.cluster;
+    let known = member.known_lease();
+    let now = Timestamp::now();
+    let mut content = record::content(&cluster.name, record, known.as_ref(), now)?;
     let Some(expected) = expected else {
-        let mut lease = new_lease(member).await?;
-        record::write(&mut lease, record, now);
-        let created = leases.create(&parameters, &lease);
-        return call("create the Lease", created).await.map_err(Error::Api);
+        // The record belongs to the cluster's owner, as the Pod does, so that it ends with the cluster.
+        let own = member.own_pod().ok_or(Error::NoPod)?;
+        let metadata = &mut content["metadata"];
+        metadata["name"] = cluster.name.to_string().into();
+        metadata["labels"] = json!(own.labels);
+        metadata["ownerReferences"] = json!(own.owners);
+        let lease: Lease = serde_json::from_value(content).map_err(record::Error::Json)?;
+        let parameters = PostParams::default();
+        let created = cluster.leases.create(&parameters, &lease);
+        return Ok(within(CALL, "create the control record", created).await?);
     };
-    let stored = call("read the Lease", leases.get_opt(name))
-        .await
-        .map_err(Error::Api)?;
-    let mut lease = stored.ok_or(Error::Changed)?;
-    if lease.metadata.resource_version.as_ref() != Some(&expected.0) {
-        return Err(Error::Changed);
-    }
-    record::write(&mut lease, record, now);
-    let replaced = leases.replace(name, &parameters, &lease);
-    call("replace the Lease", replaced)
-        .await
-        .map_err(Error::Api)
-}
-
-async fn read(member: &Member) -> Result<RecordView, Error> {
-    let leases = &member.cluster.leases;
-    let lease = call(
-        "read the Lease",
-        leases.get_opt(member.cluster.name.as_str()),
-    )
-    .await
-    .map_err(Error::Api)?;
-    record::view(lease.as_ref()).map_err(Error::Record)
-}
-
-/// The record belongs to the cluster's owner, as the Pod does, so that it ends with the cluster.
-async fn new_lease(member: &Member) -> Result<Lease, Error> {
-    let own = member.await_own_pod().await.ok_or(Error::NoPod)?;
-    Ok(Lease {
-        metadata: ObjectMeta {
-            name: Some(member.cluster.name.to_string()),
-            labels: Some(own.labels),
-            owner_references: Some(own.owners),
-            ..ObjectMeta::default()
-        },
-        spec: None,
-    })
+    // A patch that names a version is refused with 409 if that is not the stored one
+    // (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update).
+    content["metadata"]["resourceVersion"] = expected.0.to_string().into();
+    let patch = Patch::Merge(content);
+    let parameters = PatchParams::default();
+    let patched = cluster
+        .leases
+        .patch(cluster.name.as_str(), &parameters, &patch);
+    Ok(within(CALL, "write the control record", patched).await?)
 }

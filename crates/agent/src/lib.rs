@@ -11,24 +11,32 @@
 //!
 //! The API may be away at any time: nothing here stops Postgres because of that.
 
-mod actions;
 mod args;
 mod chain;
 mod clock;
 mod cluster;
+mod disk;
 mod driver;
+mod durable;
+mod guard;
+mod ids;
+mod jobs;
 mod keeper;
 mod lease;
 mod member;
 mod mounted;
+mod observer;
 mod peers;
 mod publisher;
 mod record;
 mod rest;
 mod route;
 mod run;
+mod settings;
 mod view;
 mod watching;
+mod wire;
+mod wishes;
 
 pub use args::{Args, ArgsError};
 pub use run::{Error, run, run_with};

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use howdah_ha::{Epoch, Event};
-use howdah_postgres::{Configuration, Instance, Postmaster, Upstream};
+use howdah_ha::machine::{Data, Member as Number, PgView, Read, Server, Settings};
+use howdah_postgres::{Configuration, Instance, Postmaster, Synchronous, Upstream};
 use howdah_types::InstanceName;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Pod;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
@@ -16,38 +19,49 @@ use tokio::time::Instant;
 use crate::args::Config;
 use crate::cluster::Cluster;
 use crate::mounted::Mounted;
+use crate::observer::{self, Observer};
 use crate::peers::{Peer, Peers};
-use crate::view::{Role, View};
+use crate::view::View;
+use crate::{ids, lease, peers};
 
 /// How long an action waits for something that the API is about to tell.
 const API: Duration = Duration::from_secs(5);
 
 /// What the driver is told.
-#[derive(Debug)]
 pub(crate) enum Input {
-    /// Something that the machine takes in.
-    Event(Event),
+    /// Postgres was looked at, beginning in that generation.
+    Observed { generation: u64, view: PgView },
+    /// A watch showed the control record.
+    Watched(Read),
+    /// A call about the control record ended.
+    Api(lease::Ended),
+    /// The cluster's members, or how it replicates, may have changed.
+    Settings(Settings),
+    /// People want this copy to be replaced.
+    Reinitialise,
     /// A postmaster ended.
     Ended { pid: i32, status: ExitStatus },
     /// The Pod is being terminated.
     Stop,
 }
 
-/// A postmaster that runs, and as what it was started.
+/// A postmaster that runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
     pub(crate) postmaster: Postmaster,
-    /// The member that it follows; none for a primary.
-    pub(crate) following: Option<InstanceName>,
+    /// True if it was started writable, or was promoted.
+    pub(crate) writable: bool,
 }
 
-impl Running {
-    pub(crate) fn role(&self) -> Role {
-        match self.following {
-            Some(_) => Role::Replica,
-            None => Role::Primary,
-        }
-    }
+/// What Postgres shall be configured for, besides what is mounted.
+#[derive(Debug, Clone)]
+pub(crate) struct Desired {
+    /// The member to receive from.
+    pub(crate) upstream: Option<InstanceName>,
+    /// Who acknowledges.
+    pub(crate) synchronous: Synchronous,
+    /// True if clients are let in.
+    pub(crate) admits: bool,
 }
 
 /// Another member whose address nobody knows.
@@ -67,12 +81,29 @@ pub(crate) struct Member {
     pub(crate) view: watch::Sender<View>,
     /// Held while files of the volume change. A stop does not need it.
     pub(crate) volume: tokio::sync::Mutex<()>,
+    /// Held while Postgres is looked at.
+    pub(crate) observer: tokio::sync::Mutex<Observer>,
     /// Makes the keeper look at once.
     pub(crate) look: Notify,
-    /// The epoch under which clients were sent here last.
-    pub(crate) routed_epoch: Mutex<Option<Epoch>>,
-    running: Mutex<Option<Running>>,
+    /// Makes the observer look at once.
+    pub(crate) observe: Notify,
+    known: Mutex<Known>,
+    generation: AtomicU64,
+    unsettled: AtomicBool,
     beat: Mutex<Instant>,
+}
+
+/// What is known of Postgres and the API.
+struct Known {
+    running: Option<Running>,
+    desired: Desired,
+    data: Data,
+    open: bool,
+    /// False after a disk that did not answer in time.
+    writes: bool,
+    /// False after an upstream that no longer has the WAL.
+    fed: bool,
+    lease: Option<Lease>,
 }
 
 impl Member {
@@ -92,9 +123,24 @@ impl Member {
             peers: watch::Sender::new(None),
             view: watch::Sender::new(View::new()),
             volume: tokio::sync::Mutex::new(()),
+            observer: tokio::sync::Mutex::new(Observer::default()),
             look: Notify::new(),
-            routed_epoch: Mutex::new(None),
-            running: Mutex::new(None),
+            observe: Notify::new(),
+            known: Mutex::new(Known {
+                running: None,
+                desired: Desired {
+                    upstream: None,
+                    synchronous: Synchronous::none(),
+                    admits: false,
+                },
+                data: Data::Unknown,
+                open: false,
+                writes: true,
+                fed: true,
+                lease: None,
+            }),
+            generation: AtomicU64::new(0),
+            unsettled: AtomicBool::new(true),
             beat: Mutex::new(Instant::now()),
         }
     }
@@ -115,16 +161,19 @@ impl Member {
 
     /// The postmaster that runs.
     pub(crate) fn running(&self) -> Option<Running> {
-        let running = self.running.lock();
-        running
-            .clone()
-            .filter(|running| running.postmaster.ended().is_none())
+        let running = self.known.lock().running.clone();
+        running.filter(|running| running.postmaster.ended().is_none())
     }
 
     /// Takes note of a new postmaster, and has the driver told of its end.
     pub(crate) fn set_running(self: &Arc<Self>, running: Running) {
         let postmaster = running.postmaster.clone();
-        *self.running.lock() = Some(running);
+        {
+            let mut known = self.known.lock();
+            known.running = Some(running);
+            known.open = false;
+            known.fed = true;
+        }
         let member = Arc::clone(self);
         tokio::spawn(async move {
             let status = postmaster.wait().await;
@@ -136,24 +185,120 @@ impl Member {
         self.look.notify_one();
     }
 
-    /// Takes note of whom the running standby follows from now on.
-    pub(crate) fn set_following(&self, primary: InstanceName) {
-        if let Some(running) = self.running.lock().as_mut() {
-            running.following = Some(primary);
+    /// Takes note that the running standby was promoted.
+    pub(crate) fn set_writable(&self) {
+        if let Some(running) = &mut self.known.lock().running {
+            running.writable = true;
         }
         self.look.notify_one();
     }
 
+    /// Takes note that clients are let in.
+    pub(crate) fn set_open(&self) {
+        self.known.lock().open = true;
+    }
+
+    /// True if clients are let in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.known.lock().open
+    }
+
     /// Forgets a postmaster that ended; tells whether it was the current one.
     pub(crate) fn forget(&self, pid: i32) -> bool {
-        let mut running = self.running.lock();
-        let current = running
+        let mut known = self.known.lock();
+        let current = known
+            .running
             .as_ref()
             .is_some_and(|running| running.postmaster.pid() == pid);
         if current {
-            *running = None;
+            known.running = None;
+            known.open = false;
         }
         current
+    }
+
+    /// Changes what Postgres shall be configured for.
+    pub(crate) fn desire(&self, change: impl FnOnce(&mut Desired)) {
+        let mut known = self.known.lock();
+        let before = known.desired.upstream.clone();
+        change(&mut known.desired);
+        if known.desired.upstream != before {
+            known.fed = true;
+        }
+    }
+
+    /// The member to receive from, by name.
+    pub(crate) fn upstream_name(&self) -> Option<InstanceName> {
+        self.known.lock().desired.upstream.clone()
+    }
+
+    /// The member to receive from.
+    pub(crate) fn upstream(&self) -> Option<Number> {
+        self.upstream_name().as_ref().and_then(ids::number)
+    }
+
+    pub(crate) fn set_data(&self, data: Data) {
+        self.known.lock().data = data;
+    }
+
+    pub(crate) fn set_writes(&self, writes: bool) {
+        self.known.lock().writes = writes;
+    }
+
+    /// The upstream no longer has the WAL that this copy needs.
+    pub(crate) fn starves(&self) {
+        self.known.lock().fed = false;
+    }
+
+    /// Postgres as it is when it does not run.
+    pub(crate) fn stopped(&self) -> PgView {
+        let known = self.known.lock();
+        observer::stopped(known.data, known.writes, known.fed)
+    }
+
+    /// Postgres when it gives no account of itself: nothing may be concluded from it.
+    pub(crate) fn unseen(&self) -> PgView {
+        let server = match self.running() {
+            None => Server::Stopped,
+            Some(running) if running.writable => Server::Primary,
+            Some(_) => Server::Standby {
+                upstream: self.upstream(),
+                receiving: true,
+            },
+        };
+        PgView {
+            server,
+            ..self.stopped()
+        }
+    }
+
+    /// Counts the beginnings and ends of jobs.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn next_generation(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// True if Postgres is about to become something else.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.unsettled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_unsettled(&self, unsettled: bool) {
+        if self.unsettled.swap(unsettled, Ordering::Relaxed) != unsettled && unsettled {
+            self.observe.notify_one();
+        }
+    }
+
+    /// The control record's Lease as it was seen last.
+    pub(crate) fn known_lease(&self) -> Option<Lease> {
+        self.known.lock().lease.clone()
+    }
+
+    pub(crate) fn seen_lease(&self, lease: Option<Lease>) {
+        self.known.lock().lease = lease;
     }
 
     /// Changes the view; whoever watches it is woken if the change tells that it is one.
@@ -176,6 +321,16 @@ impl Member {
         self.own_pod()
     }
 
+    /// Takes note of an answer about a Pod: the watch brings it too, but later.
+    pub(crate) fn note_pod(&self, pod: &Pod) {
+        self.peers.send_if_modified(|peers| {
+            if let Some(peers) = peers {
+                peers.extend(peers::read(pod));
+            }
+            false
+        });
+    }
+
     /// The address of a member at the moment.
     pub(crate) fn address(&self, member: &InstanceName) -> Option<IpAddr> {
         self.peers.borrow().as_ref()?.get(member)?.address
@@ -196,22 +351,51 @@ impl Member {
         let _ = tokio::time::timeout(API, known).await;
     }
 
-    /// The configuration that the mounted files ask for, with the upstream at that address.
+    /// The other instances that have a Pod.
+    pub(crate) fn other_instances(&self) -> Vec<InstanceName> {
+        let peers = self.peers.borrow();
+        let names = peers.iter().flat_map(BTreeMap::keys);
+        names
+            .filter(|name| **name != self.config.instance)
+            .cloned()
+            .collect()
+    }
+
+    /// Where the other members are at the moment.
+    pub(crate) fn peer_addresses(&self) -> BTreeMap<Number, IpAddr> {
+        let peers = self.peers.borrow();
+        let others = peers.iter().flatten();
+        others
+            .filter(|(name, _)| **name != self.config.instance)
+            .filter_map(|(name, peer)| Some((ids::number(name)?, peer.address?)))
+            .collect()
+    }
+
+    /// The configuration that the mounted files and the machine ask for, with the upstream at that
+    /// address.
     pub(crate) fn configuration(&self, upstream: Option<IpAddr>) -> Configuration {
         let mounted = self.mounted.borrow();
+        let known = self.known.lock();
         Configuration {
             parameters: mounted.parameters.clone(),
             hba: mounted.hba.clone(),
-            upstream: upstream.map(|address| self.upstream(&mounted, address)),
+            upstream: upstream.map(|address| upstream_of(&mounted, address)),
+            synchronous: known.desired.synchronous.clone(),
+            admits: known.desired.admits,
         }
     }
 
-    fn upstream(&self, mounted: &Mounted, address: IpAddr) -> Upstream {
-        let replication = &mounted.credentials.replication;
-        Upstream {
-            address,
-            user: replication.name.clone(),
-            password: replication.password.clone(),
-        }
+    /// How to get into another member's Postgres.
+    pub(crate) fn upstream_at(&self, address: IpAddr) -> Upstream {
+        upstream_of(&self.mounted.borrow(), address)
+    }
+}
+
+fn upstream_of(mounted: &Mounted, address: IpAddr) -> Upstream {
+    let replication = &mounted.credentials.replication;
+    Upstream {
+        address,
+        user: replication.name.clone(),
+        password: replication.password.clone(),
     }
 }

@@ -7,6 +7,8 @@ use howdah_postgres::{Credential, Credentials, Layout};
 
 const PARAMETERS: &str = "/etc/howdah/postgres/postgresql.conf";
 const HBA: &str = "/etc/howdah/postgres/pg_hba.conf";
+/// How the cluster replicates. Clusters of before had no such file.
+const REPLICATION: &str = "/etc/howdah/postgres/ha.json";
 const CREDENTIALS: &str = "/etc/howdah/credentials";
 
 /// A mounted file that cannot be used.
@@ -30,6 +32,7 @@ pub(crate) struct Mounted {
     pub(crate) parameters: String,
     pub(crate) hba: String,
     pub(crate) credentials: Credentials,
+    pub(crate) replication: Option<String>,
 }
 
 /// Reads the files, again when they changed.
@@ -86,6 +89,7 @@ impl Files {
                 replication: credential("replication")?,
                 authenticator: credential("authenticator")?,
             },
+            replication: std::fs::read_to_string(self.layout.resolve(REPLICATION)).ok(),
         })
     }
 
@@ -102,7 +106,8 @@ impl Files {
             .into_iter()
             .flat_map(|kind| ["username", "password"].map(|what| format!("{kind}-{what}")))
             .map(|key| format!("{CREDENTIALS}/{key}"));
-        [PARAMETERS.to_owned(), HBA.to_owned()]
+        [PARAMETERS, HBA, REPLICATION]
+            .map(str::to_owned)
             .into_iter()
             .chain(keys)
             .map(|path| stamp(&self.layout.resolve(&path)))

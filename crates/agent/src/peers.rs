@@ -11,6 +11,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 pub(crate) const ROLE: &str = "role";
 /// The annotation with a member's state.
 pub(crate) const STATUS: &str = "status";
+/// How the cluster replicates; the mounted file says the same, but may take a minute to change.
+const REPLICATION: &str = "howdah.io/ha";
+/// When people last asked for a restart of Postgres, and which of these was done.
+const RESTART: &str = "howdah.io/restart";
+pub(crate) const RESTARTED: &str = "howdah.io/restarted";
+/// When people last asked for a new copy, and which of these was made.
+const REINITIALISE: &str = "howdah.io/reinitialise";
+pub(crate) const REINITIALISED: &str = "howdah.io/reinitialised";
 
 /// What is used of a member's Pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +28,13 @@ pub(crate) struct Peer {
     pub(crate) role: Option<String>,
     pub(crate) status: Option<String>,
     pub(crate) noloadbalance: bool,
+    pub(crate) nofailover: bool,
+    pub(crate) nosync: bool,
+    /// How the cluster replicates, as the operator wrote it last.
+    pub(crate) replication: Option<String>,
+    /// When people last asked for a restart, and for a new copy.
+    pub(crate) restart: Option<String>,
+    pub(crate) reinitialise: Option<String>,
     /// The labels that every object of the cluster has.
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) owners: Vec<OwnerReference>,
@@ -39,6 +54,8 @@ const CLUSTER_LABELS: [&str; 3] = [
 pub(crate) fn read(pod: &Pod) -> Option<(InstanceName, Peer)> {
     let name = pod.metadata.name.as_ref()?.parse().ok()?;
     let label = |key: &str| pod.metadata.labels.as_ref()?.get(key).cloned();
+    let annotation = |key: &str| pod.metadata.annotations.as_ref()?.get(key).cloned();
+    let tagged = |key: &str| label(key).as_deref() == Some("true");
     let status = pod.status.as_ref();
     let ended = matches!(
         status.and_then(|status| status.phase.as_deref()),
@@ -49,12 +66,14 @@ pub(crate) fn read(pod: &Pod) -> Option<(InstanceName, Peer)> {
         uid: pod.metadata.uid.clone().unwrap_or_default(),
         address: address.filter(|_| !ended),
         role: label(ROLE),
-        status: pod
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|all| all.get(STATUS).cloned()),
-        noloadbalance: label("stackgres.io/noloadbalance").as_deref() == Some("true"),
+        status: annotation(STATUS),
+        noloadbalance: tagged("stackgres.io/noloadbalance"),
+        nofailover: tagged("stackgres.io/nofailover"),
+        nosync: tagged("stackgres.io/nosync"),
+        replication: annotation(REPLICATION),
+        restart: annotation(RESTART).filter(|_| annotation(RESTART) != annotation(RESTARTED)),
+        reinitialise: annotation(REINITIALISE)
+            .filter(|_| annotation(REINITIALISE) != annotation(REINITIALISED)),
         labels: CLUSTER_LABELS
             .iter()
             .filter_map(|key| Some(((*key).to_owned(), label(key)?)))

@@ -82,13 +82,7 @@ async fn bring_up_to_date(member: &Member) -> Result<(), cluster::Error> {
     let patch = Patch::Merge(patch);
     let patched = member.cluster.pods.patch(&name, &parameters, &patch);
     let pod = call("patch the Pod", patched).await?;
-    // The watch brings it too, but later, and until then it would be written again.
-    member.peers.send_if_modified(|peers| {
-        if let Some(peers) = peers {
-            peers.extend(crate::peers::read(&pod));
-        }
-        false
-    });
+    member.note_pod(&pod);
     Ok(())
 }
 

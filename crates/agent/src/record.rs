@@ -2,87 +2,201 @@
 
 use std::collections::BTreeMap;
 
-use howdah_ha::{Epoch, Holder, Record, RecordVersion, RecordView};
-use howdah_types::SystemIdentifier;
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use howdah_ha::Epoch;
+use howdah_ha::machine::{Boot, Cohort, Holder, Read, Record, Version};
+use howdah_types::{ClusterName, InstanceName, SystemIdentifier, Timeline};
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use crate::ids;
+
+/// The record itself, as JSON.
+const RECORD: &str = "howdah.io/record";
 const EPOCH: &str = "howdah.io/epoch";
 const PRIMARY: &str = "howdah.io/primary";
 const SYSTEM: &str = "howdah.io/system-identifier";
 const VERSION: &str = "howdah.io/record-version";
-/// The only format there is so far.
-const CURRENT: &str = "1";
+const HISTORY: &str = "howdah.io/history";
+const CURRENT: &str = "2";
+/// The format before this one: no cohort, and only ever one primary.
+const FORMER: &str = "1";
+/// The longest record that is read, in bytes.
+const LONGEST: usize = 64 << 10;
+/// The most changes of the holder that are remembered for people.
+const MOST_HISTORY: usize = 50;
 
 /// A Lease that is no control record. It is unknown what holds then, never free.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the control record has no {0}")]
     Missing(&'static str),
     #[error("the control record's {0} is invalid")]
     Invalid(&'static str),
+    #[error("the control record has more than {LONGEST} bytes")]
+    TooLong,
+    #[error("the control record cannot be understood")]
+    Json(#[source] serde_json::Error),
     #[error("the control record has the unknown format {0}")]
     Format(String),
 }
 
+/// A change of the holder, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) epoch: u64,
+    pub(crate) timeline: u32,
+    pub(crate) lsn: String,
+    pub(crate) reason: String,
+    pub(crate) at: String,
+    pub(crate) holder: String,
+}
+
 /// Reads a Lease.
-pub(crate) fn read(lease: &Lease) -> Result<(Record, RecordVersion), Error> {
+fn read(lease: &Lease) -> Result<(Record, Version), Error> {
     let none = BTreeMap::new();
     let annotations = lease.metadata.annotations.as_ref().unwrap_or(&none);
     let get = |name: &'static str| annotations.get(name).ok_or(Error::Missing(name));
-    match get(VERSION)?.as_str() {
-        CURRENT => {}
+    let record = match get(VERSION)?.as_str() {
+        CURRENT => parse(get(RECORD)?)?,
+        FORMER => former(annotations)?,
         other => return Err(Error::Format(other.to_owned())),
-    }
-    let holder = lease
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.holder_identity.as_deref());
-    let record = Record {
-        epoch: get(EPOCH)?.parse().map_err(|_| Error::Invalid(EPOCH))?,
-        primary: get(PRIMARY)?.parse().map_err(|_| Error::Invalid(PRIMARY))?,
-        holder: Holder::new(holder.ok_or(Error::Missing("holderIdentity"))?),
-        system: system(annotations)?,
     };
-    let version = lease.metadata.resource_version.clone();
-    Ok((
-        record,
-        RecordVersion(version.ok_or(Error::Missing("resourceVersion"))?),
-    ))
+    let version = lease.metadata.resource_version.as_deref();
+    let version = version.ok_or(Error::Missing("resourceVersion"))?;
+    let version = version
+        .parse()
+        .map_err(|_| Error::Invalid("resourceVersion"))?;
+    Ok((record, Version(version)))
 }
 
-fn system(annotations: &BTreeMap<String, String>) -> Result<Option<SystemIdentifier>, Error> {
+fn parse(text: &str) -> Result<Record, Error> {
+    if text.len() > LONGEST {
+        return Err(Error::TooLong);
+    }
+    serde_json::from_str(text).map_err(Error::Json)
+}
+
+/// A record from before there were cohorts: the one primary that there ever was holds everything, and
+/// only its own copy may come back.
+fn former(annotations: &BTreeMap<String, String>) -> Result<Record, Error> {
+    let get = |name: &'static str| annotations.get(name).ok_or(Error::Missing(name));
+    let epoch: Epoch = get(EPOCH)?.parse().map_err(|_| Error::Invalid(EPOCH))?;
+    let primary: InstanceName = get(PRIMARY)?.parse().map_err(|_| Error::Invalid(PRIMARY))?;
+    let member = ids::number(&primary).ok_or(Error::Invalid(PRIMARY))?;
     let parse = |text: &String| text.parse().map_err(|_| Error::Invalid(SYSTEM));
-    annotations.get(SYSTEM).map(parse).transpose()
+    let system: Option<SystemIdentifier> = annotations.get(SYSTEM).map(parse).transpose()?;
+    Ok(Record {
+        epoch,
+        revision: 1,
+        holder: Holder {
+            member,
+            boot: Boot(0),
+        },
+        nonce: 0,
+        system,
+        timeline: Timeline::FIRST,
+        cohort: Cohort {
+            standbys: [].into(),
+            acks: 0,
+            writer: member,
+            timeline: Timeline::FIRST,
+            floor: None,
+        },
+        older: Vec::new(),
+        serving: true,
+        released: false,
+        paused: false,
+        fenced: [].into(),
+        intent: None,
+    })
 }
 
-/// The view of what the API answered.
-pub(crate) fn view(lease: Option<&Lease>) -> Result<RecordView, Error> {
+/// What the API answered, for the machine.
+pub(crate) fn view(lease: Option<&Lease>) -> Result<Read, Error> {
     match lease {
-        None => Ok(RecordView::Missing),
-        Some(lease) => read(lease).map(|(record, version)| RecordView::Present(record, version)),
+        None => Ok(Read::Missing),
+        Some(lease) => {
+            read(lease).map(|(record, version)| Read::Found(Box::new(record), version))
+        }
     }
 }
 
-/// Puts a record into a Lease; what else the Lease carries stays as it is.
-pub(crate) fn write(lease: &mut Lease, record: &Record, now: MicroTime) {
-    let annotations = lease.metadata.annotations.get_or_insert_default();
-    annotations.insert(VERSION.to_owned(), CURRENT.to_owned());
-    annotations.insert(EPOCH.to_owned(), record.epoch.to_string());
-    annotations.insert(PRIMARY.to_owned(), record.primary.to_string());
-    match record.system {
-        Some(system) => annotations.insert(SYSTEM.to_owned(), system.to_string()),
-        None => annotations.remove(SYSTEM),
-    };
-    let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
-    let holder = record.holder.as_str();
-    if spec.holder_identity.as_deref() != Some(holder) {
-        spec.acquire_time = Some(now.clone());
+/// What of a Lease says the record: annotations and, for people, its spec.
+///
+/// `known` is the Lease as it was seen last: a change of the holder is added to its history.
+pub(crate) fn content(
+    cluster: &ClusterName,
+    record: &Record,
+    known: Option<&Lease>,
+    now: Timestamp,
+) -> Result<Value, Error> {
+    let holder = ids::name(cluster, record.holder.member).to_string();
+    let mut annotations = json!({
+        VERSION: CURRENT,
+        RECORD: serde_json::to_string(record).map_err(Error::Json)?,
+        EPOCH: record.epoch.to_string(),
+        PRIMARY: holder,
+    });
+    if let Some(system) = record.system {
+        annotations[SYSTEM] = system.to_string().into();
     }
-    spec.holder_identity = Some(holder.to_owned());
-    // For people alone; the epoch itself is an annotation, since it may outgrow this field.
-    spec.lease_transitions = i32::try_from(record.epoch.number()).ok();
-    spec.renew_time = Some(now);
+    let at = format!("{now:.6}");
+    let mut spec = json!({
+        "holderIdentity": holder,
+        "renewTime": at,
+        // For people alone; the epoch itself is an annotation, since it may outgrow this field.
+        "leaseTransitions": i32::try_from(record.epoch.number()).ok(),
+    });
+    let before = known.and_then(|lease| read(lease).ok()).map(|(before, _)| before);
+    if before.as_ref().map(|before| before.holder) != Some(record.holder) {
+        spec["acquireTime"] = at.clone().into();
+        let changes = changed(known, before.as_ref(), record, &holder, at);
+        annotations[HISTORY] = serde_json::to_string(&changes).map_err(Error::Json)?.into();
+    }
+    Ok(json!({"metadata": {"annotations": annotations}, "spec": spec}))
+}
+
+fn changed(
+    known: Option<&Lease>,
+    before: Option<&Record>,
+    record: &Record,
+    holder: &str,
+    at: String,
+) -> Vec<Change> {
+    let mut changes = known.map(history).unwrap_or_default();
+    let reason = match before {
+        None => "created",
+        Some(before) if before.intent.is_some() => "asked for",
+        Some(before) if before.released => "released by the one before",
+        Some(_) => "the one before was silent",
+    };
+    changes.push(Change {
+        epoch: record.epoch.number(),
+        timeline: record.timeline.number(),
+        lsn: record
+            .cohort
+            .floor
+            .map(|floor| floor.lsn.to_string())
+            .unwrap_or_default(),
+        reason: reason.to_owned(),
+        at,
+        holder: holder.to_owned(),
+    });
+    let excess = changes.len().saturating_sub(MOST_HISTORY);
+    changes.drain(..excess);
+    changes
+}
+
+/// The changes of the holder that a Lease remembers; none if somebody made something else of them.
+pub(crate) fn history(lease: &Lease) -> Vec<Change> {
+    let annotations = lease.metadata.annotations.as_ref();
+    annotations
+        .and_then(|annotations| annotations.get(HISTORY))
+        .filter(|text| text.len() <= LONGEST)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }
 
 /// The epoch annotation of a routed object, if it has one.
@@ -96,58 +210,4 @@ pub(crate) fn epoch_annotation(epoch: Epoch) -> (String, String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use pretty_assertions::assert_eq;
-
-    use super::*;
-
-    fn record() -> Record {
-        Record {
-            epoch: Epoch::FIRST.next(),
-            primary: "simple-0".parse().unwrap(),
-            holder: Holder::new("simple-0/u/1"),
-            system: Some("7340121".parse().unwrap()),
-        }
-    }
-
-    fn lease() -> Lease {
-        let mut lease = Lease::default();
-        lease.metadata.resource_version = Some("7".to_owned());
-        lease.metadata.annotations = Some([("kept".to_owned(), "yes".to_owned())].into());
-        write(
-            &mut lease,
-            &record(),
-            MicroTime(jiff::Timestamp::UNIX_EPOCH),
-        );
-        lease
-    }
-
-    #[test]
-    fn a_record_survives_the_lease() {
-        let lease = lease();
-        assert_eq!(
-            read(&lease).unwrap(),
-            (record(), RecordVersion("7".to_owned()))
-        );
-        assert_eq!(lease.metadata.annotations.unwrap()["kept"], "yes");
-        assert_eq!(lease.spec.unwrap().lease_transitions, Some(2));
-    }
-
-    #[test]
-    fn a_lease_that_is_no_record_is_an_error_and_never_missing() {
-        let mut without_epoch = lease();
-        without_epoch
-            .metadata
-            .annotations
-            .as_mut()
-            .unwrap()
-            .remove(EPOCH);
-        assert_eq!(view(Some(&without_epoch)), Err(Error::Missing(EPOCH)));
-        let mut newer = lease();
-        let annotations = newer.metadata.annotations.as_mut().unwrap();
-        annotations.insert(VERSION.to_owned(), "2".to_owned());
-        assert_eq!(view(Some(&newer)), Err(Error::Format("2".to_owned())));
-        assert!(view(Some(&Lease::default())).is_err());
-        assert_eq!(view(None), Ok(RecordView::Missing));
-    }
-}
+mod tests;

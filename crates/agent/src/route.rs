@@ -1,10 +1,15 @@
 //! The EndpointSlice of the cluster's primary Service, which has no selector: it follows the record.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use howdah_ha::Epoch;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use kube::api::{ObjectMeta, PostParams};
+use tracing::{info, warn};
 
+use crate::chain::Complaint;
 use crate::cluster::{self, call};
 use crate::member::Member;
 use crate::peers::Peer;
@@ -15,7 +20,7 @@ const PORT: i32 = 5432;
 
 /// Why clients are not sent here.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+enum Error {
     #[error("route clients to this instance")]
     Api(#[source] cluster::Error),
     #[error("the API does not know this Pod")]
@@ -24,9 +29,38 @@ pub(crate) enum Error {
     Newer(Epoch),
 }
 
+/// The pause before the route is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Makes the primary Service lead here, however long that takes.
+pub(crate) async fn keep_trying(member: Arc<Member>, epoch: Epoch) {
+    let mut complaint = Complaint::default();
+    loop {
+        match ensure(&member, epoch).await {
+            Ok(written) => {
+                if written {
+                    info!(epoch = epoch.number(), "clients are routed here");
+                }
+                member.show(|view| view.routed = true);
+                member.look.notify_one();
+                return;
+            }
+            Err(error) => {
+                if let Some(error) = complaint.new_one(&error) {
+                    warn!(error, "clients are not routed here yet");
+                }
+                if matches!(error, Error::Newer(_)) {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 /// Makes the primary Service lead here; tells whether something had to be written. The route of a
 /// newer epoch is never overwritten: the write replaces exactly what was read.
-pub(crate) async fn ensure(member: &Member, epoch: Epoch) -> Result<bool, Error> {
+async fn ensure(member: &Member, epoch: Epoch) -> Result<bool, Error> {
     let own = member.await_own_pod().await.ok_or(Error::NoPod)?;
     let name = member.cluster.name.as_str();
     let slices = &member.cluster.slices;

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::{Holder, State};
+use howdah_ha::machine::{self as ha, Boot, Holder, Rules, State};
 use howdah_postgres::{
     Identity, Instance, Layout, OpenError, PostmasterError, ProgramError, Programs, VolumeLock,
 };
-use howdah_types::PgVersion;
+use howdah_types::{InstanceName, PgVersion};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,13 +19,21 @@ use tracing::{info, warn};
 use crate::args::{Args, ArgsError, Config};
 use crate::chain::Complaint;
 use crate::cluster::Cluster;
-use crate::driver::Driver;
+use crate::driver::{self, Driver, Means};
+use crate::durable::{self, Promises};
+use crate::guard::Guard;
 use crate::member::{Input, Member};
 use crate::mounted::{self, Files, Mounted};
-use crate::{keeper, publisher, rest, watching};
+use crate::wire::{self, Incoming, Wire, WireConfig};
+use crate::{
+    clock, disk, ids, jobs, keeper, observer, publisher, rest, settings, watching, wishes,
+};
 
 /// The pause before something at the start is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How many messages of other members wait for the driver; more are dropped, as on the way.
+const HEARD: usize = 256;
 
 /// Why the agent could not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +61,24 @@ pub enum Error {
     /// The port of the REST API cannot be opened.
     #[error("listen on port {}", rest::PORT)]
     Listen(#[source] std::io::Error),
+    /// What was promised before the start is not known.
+    #[error("go on from what this member promised to others")]
+    Promises(#[source] durable::Error),
+    /// The data directory cannot be looked at.
+    #[error("look at the volume")]
+    Inspect(#[source] jobs::Error),
+    /// Other members cannot be heard.
+    #[error("listen on port {} for other members", wire::PORT)]
+    Wire(#[source] std::io::Error),
+    /// Nothing would end this member's authority in time.
+    #[error("start the guard")]
+    Guard(#[source] std::io::Error),
+    /// The number of an instance has 16 bits at most.
+    #[error("instance {0} has too high a number")]
+    Number(InstanceName),
+    /// The driver gave up.
+    #[error(transparent)]
+    Driver(driver::Error),
     /// Signals cannot be received.
     #[error("receive signals")]
     Signals(#[source] std::io::Error),
@@ -85,8 +111,7 @@ pub async fn run_with(
         opened = open(&config, programs) => opened?,
         () = &mut stop => return Ok(()),
     };
-    drive(config, client, listener, opened, stop).await;
-    Ok(())
+    drive(config, client, listener, opened, stop).await
 }
 
 async fn drive(
@@ -95,36 +120,76 @@ async fn drive(
     listener: TcpListener,
     opened: Opened,
     mut stop: Pin<&mut impl Future<Output = ()>>,
-) {
+) -> Result<(), Error> {
     let (inputs, received) = mpsc::unbounded_channel();
     let cluster = Cluster::new(client, &config.namespace, config.cluster.clone());
-    let state = State::new(howdah_ha::Member {
-        instance: config.instance.clone(),
-        holder: holder(&config),
-        may_bootstrap: config.may_bootstrap,
-    });
+    let promises = Promises::in_folder(opened.instance.layout().own());
+    let durable = promises.read().map_err(Error::Promises)?;
+    let me = boot(&config)?;
+    let (heard, incoming) = mpsc::channel(HEARD);
+    let means = Means {
+        incoming,
+        promises,
+        wire: wire(&config, me, opened.instance.layout(), heard)?,
+        guard: Guard::start().map_err(Error::Guard)?,
+    };
+    let state = State::new(
+        ha::Config {
+            me,
+            settings: settings::before_the_pods(),
+            may_bootstrap: config.may_bootstrap,
+            jitter: rand::random(),
+            rules: Rules::default(),
+        },
+        durable,
+        clock::now(),
+    );
     let version = opened.instance.programs().version();
-    info!(instance = %config.instance, postgres = %version, "agent started");
+    info!(instance = %config.instance, postgres = %version, boot = %me, "agent started");
     let member = Member::new(config, opened.instance, cluster, inputs, opened.mounted);
+    jobs::inspect(&member).await.map_err(Error::Inspect)?;
     let member = Arc::new(member);
     let mut tasks = JoinSet::new();
     tasks.spawn(rest::serve(listener, Arc::clone(&member)));
     tasks.spawn(watching::pods(Arc::clone(&member)));
     tasks.spawn(watching::control_record(Arc::clone(&member)));
+    tasks.spawn(settings::follow(Arc::clone(&member)));
+    tasks.spawn(observer::observe(Arc::clone(&member)));
+    tasks.spawn(disk::probe(Arc::clone(&member)));
+    tasks.spawn(wishes::fulfil(Arc::clone(&member)));
     tasks.spawn(publisher::publish(Arc::clone(&member)));
     tasks.spawn(keeper::keep(Arc::clone(&member), opened.files));
-    let driver = Driver::new(Arc::clone(&member), state, received);
+    let driver = Driver::new(Arc::clone(&member), state, received, means);
     let mut driver = std::pin::pin!(driver.run());
-    tokio::select! {
-        () = &mut driver => {}
+    let driven = tokio::select! {
+        driven = &mut driver => driven,
         () = &mut stop => {
             member.tell(Input::Stop);
-            driver.await;
+            driver.await
         }
-    }
+    };
     tasks.shutdown().await;
     drop(opened.lock);
     info!("agent ended");
+    driven.map_err(Error::Driver)
+}
+
+/// Messages of other members go to the driver.
+fn wire(
+    config: &Config,
+    me: Holder,
+    layout: &Layout,
+    heard: mpsc::Sender<Incoming>,
+) -> Result<Wire, Error> {
+    let config = WireConfig {
+        bind: config.bind,
+        port: wire::PORT,
+        cluster: config.cluster.clone(),
+        namespace: config.namespace.clone(),
+        me,
+        folder: layout.resolve(wire::FOLDER),
+    };
+    Wire::start(config, heard).map_err(Error::Wire)
 }
 
 /// A client needs only its configuration, not yet an API that answers.
@@ -222,13 +287,13 @@ fn check_version(wanted: PgVersion, found: PgVersion) -> Result<(), Error> {
     Ok(())
 }
 
-/// This boot of this Pod: names are used again, and so are Pods' containers.
-fn holder(config: &Config) -> Holder {
-    let nonce = rand::random::<u64>();
-    Holder::new(format!(
-        "{}/{}/{nonce:016x}",
-        config.instance, config.pod_uid
-    ))
+/// This boot of this member: names are used again, and so are Pods' containers.
+fn boot(config: &Config) -> Result<Holder, Error> {
+    let member = ids::number(&config.instance);
+    Ok(Holder {
+        member: member.ok_or_else(|| Error::Number(config.instance.clone()))?,
+        boot: Boot(rand::random()),
+    })
 }
 
 /// Ready at the first SIGTERM or SIGINT; later ones change nothing.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use howdah_ha::machine::{self as ha, State};
 use howdah_postgres::{PendingRestart, Standing, Status};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ pub(crate) enum Phase {
     Stopped,
     Initialising,
     Cloning,
+    Rewinding,
     Starting,
     Running,
     Stopping,
@@ -34,6 +36,7 @@ impl Phase {
             Self::Stopped => "stopped",
             Self::Initialising => "initializing new cluster",
             Self::Cloning => "creating replica",
+            Self::Rewinding => "running pg_rewind",
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Stopping => "stopping",
@@ -60,6 +63,66 @@ impl Role {
     }
 }
 
+/// The state of this member's decision machine, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HaView {
+    /// The word of the design for it.
+    pub(crate) phase: &'static str,
+    /// The epoch of the newest record that was seen, or that is promised; 0 before any.
+    pub(crate) epoch: u64,
+    /// True if nobody takes over by suspicion.
+    pub(crate) paused: bool,
+    /// The standbys that acknowledge, and how many of them must.
+    pub(crate) acks: u16,
+    pub(crate) standbys: Vec<u16>,
+}
+
+impl HaView {
+    /// What is known before the machine ran.
+    fn new() -> Self {
+        Self {
+            phase: "init",
+            epoch: 0,
+            paused: false,
+            acks: 0,
+            standbys: Vec::new(),
+        }
+    }
+
+    /// The view of a machine.
+    pub(crate) fn of(state: &State) -> Self {
+        let record = state.observed.as_ref().map(|observed| &observed.record);
+        Self {
+            phase: match &state.phase {
+                ha::Phase::Init => "init",
+                ha::Phase::Follower => "follower",
+                ha::Phase::Sealed { .. } => "sealed",
+                ha::Phase::Candidate(_) => "candidate",
+                ha::Phase::Promoting(_) => "promoting",
+                ha::Phase::Primary(_) => "primary",
+                ha::Phase::Fenced(_) => "fenced",
+                ha::Phase::Rejoin(_) => "rejoin",
+                ha::Phase::Quarantine => "quarantine",
+            },
+            epoch: state.durable.highest().map_or(0, howdah_ha::Epoch::number),
+            paused: record.is_some_and(|record| record.paused),
+            acks: record.map_or(0, |record| record.cohort.acks),
+            standbys: record
+                .map(|record| record.cohort.standbys.iter().map(|one| one.0).collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// What the member is for the cluster; none as long as it is nothing.
+    pub(crate) fn role(&self) -> Option<Role> {
+        match self.phase {
+            "init" => None,
+            "primary" => Some(Role::Primary),
+            _ => Some(Role::Replica),
+        }
+    }
+}
+
 /// What a standby that does not stream knows of its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contact {
@@ -73,6 +136,7 @@ pub(crate) enum Contact {
 pub(crate) struct View {
     pub(crate) phase: Phase,
     pub(crate) role: Option<Role>,
+    pub(crate) ha: HaView,
     /// True when clients are sent here as to the primary.
     pub(crate) routed: bool,
     /// The last answer of Postgres, and when it came.
@@ -88,6 +152,7 @@ impl View {
         Self {
             phase: Phase::Stopped,
             role: None,
+            ha: HaView::new(),
             routed: false,
             status: None,
             pending: Vec::new(),
@@ -152,6 +217,7 @@ impl View {
             "conn_url": format!("postgres://{host}:5432/postgres"),
             "api_url": format!("http://{host}:8008/patroni"),
             "state": self.phase.word(),
+            "ha": {"phase": self.ha.phase, "epoch": self.ha.epoch},
         });
         if let Some(role) = self.role {
             entry["role"] = role.word().into();

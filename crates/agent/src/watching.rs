@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, pin_mut};
-use howdah_ha::{Event, RecordView};
 use howdah_types::InstanceName;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
@@ -39,11 +38,14 @@ pub(crate) async fn control_record(member: Arc<Member>) {
         if newest.is_outdated(lease.as_ref()) {
             continue;
         }
-        let view = record::view(lease.as_ref()).unwrap_or_else(|problem| {
-            error!(error = %Chain(&problem), "control record is not usable");
-            RecordView::Unknown
-        });
-        member.tell(Input::Event(Event::Record(view)));
+        match record::view(lease.as_ref()) {
+            Ok(read) => {
+                member.seen_lease(lease);
+                member.tell(Input::Watched(read));
+            }
+            // It is unknown what holds, so what was known before stays.
+            Err(problem) => error!(error = %Chain(&problem), "control record is not usable"),
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub const DISRUPTIBLE: &str = "stackgres.io/disruptible";
 pub const NO_LOAD_BALANCE: &str = "stackgres.io/noloadbalance";
 /// Label: `"true"` on instances that are never promoted.
 pub const NO_FAILOVER: &str = "stackgres.io/nofailover";
+/// Label: `"true"` on instances that never confirm synchronous writes.
+pub const NO_SYNC: &str = "stackgres.io/nosync";
 /// Label: what the instance is now, written by the instance itself.
 pub const ROLE: &str = "role";
 /// Value of [`ROLE`] on the primary.
@@ -77,6 +79,11 @@ pub const MAY_BOOTSTRAP: &str = "howdah.io/may-bootstrap";
 pub const CONFIG_HASH: &str = "howdah.io/config-hash";
 /// Annotation on Pods: hash of the part of the Pod that only a restart can change.
 pub const TEMPLATE_HASH: &str = "howdah.io/template-hash";
+/// Annotation on Pods: how the instances keep the cluster available, as JSON; the same as the
+/// mounted file `ha.json`, but there at once.
+pub const HA: &str = "howdah.io/ha";
+/// Annotation on the control record: the record itself, as JSON.
+pub const RECORD: &str = "howdah.io/record";
 /// Annotation on the control record and on EndpointSlices: number of the primary's term.
 pub const EPOCH: &str = "howdah.io/epoch";
 /// Annotation on the control record: name of the primary's instance.

@@ -8,6 +8,7 @@ mod ensure;
 mod error;
 mod instances;
 mod orphans;
+mod peer;
 mod reconcile;
 mod record;
 mod retry;

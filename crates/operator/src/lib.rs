@@ -1,7 +1,8 @@
 //! The operator: watches SGClusters and keeps the objects that make them.
 //!
-//! What to build is decided by `howdah-plan`; this crate reads, generates passwords, applies,
-//! removes and reports. It speaks only the Kubernetes API and does not know on which platform.
+//! What to build is decided by `howdah-plan`; this crate reads, generates passwords and
+//! certificates, applies, removes and reports. It speaks only the Kubernetes API and does not know
+//! on which platform.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod difference;
 mod events;
 mod leader;
 mod passwords;
+mod peer_tls;
 mod run;
 mod triggers;
 

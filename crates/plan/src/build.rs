@@ -22,7 +22,7 @@ use crate::instances::Selection;
 use crate::metadata::generated_meta;
 use crate::validated::{Generated, ValidatedCluster};
 
-pub use secret::credentials_secret;
+pub use secret::{credentials_secret, peer_secret};
 
 /// Everything that a cluster needs right now, besides its credentials.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,7 +65,7 @@ pub fn build(
     let desired = &selection.desired;
     Objects {
         service_account: rbac::service_account(cluster),
-        role: rbac::role(cluster),
+        role: rbac::role(cluster, selection),
         role_binding: rbac::role_binding(cluster),
         binding_secret: secret::binding_secret(cluster, credentials),
         services: service::services(cluster),

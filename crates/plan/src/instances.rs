@@ -23,6 +23,8 @@ pub struct ObservedInstance {
 pub struct Selection {
     /// All instances that the cluster should have, first to start first.
     pub desired: Vec<InstanceName>,
+    /// All instances that the cluster has or should have.
+    pub members: BTreeSet<InstanceName>,
     /// Pods to create in this pass.
     pub create: Vec<InstanceName>,
     /// Pods to delete in this pass.
@@ -43,7 +45,9 @@ pub fn select(
     primary: Option<&InstanceName>,
 ) -> Selection {
     let desired = desired(cluster, wanted, primary);
+    let existing = observed.iter().map(|pod| &pod.name);
     Selection {
+        members: desired.iter().chain(existing).cloned().collect(),
         create: to_create(&desired, policy, observed),
         delete: to_delete(&desired, policy, observed, primary),
         not_disruptible: primary
@@ -201,6 +205,13 @@ mod tests {
         let selection = select(&cluster, wanted, policy, &observed(pods), primary.as_ref());
         assert_eq!(selection.create, names(create));
         assert_eq!(selection.delete, names(delete));
+    }
+
+    #[test]
+    fn an_instance_that_goes_away_is_a_member_until_it_is_gone() {
+        let cluster = "a".parse().unwrap();
+        let selection = select(&cluster, 2, OrderedReady, &observed("0 2!"), None);
+        assert_eq!(selection.members, names("0 1 2").into_iter().collect());
     }
 
     #[test]

@@ -7,14 +7,17 @@
 
 pub mod build;
 pub mod credentials;
+pub mod ha;
 pub mod hba;
 pub mod instances;
 pub mod invalid;
 pub mod metadata;
 pub mod names;
 pub mod parameters;
+pub mod peer;
 pub mod references;
 pub mod resources;
+pub mod roles;
 pub mod status;
 pub mod unacted;
 pub mod validate;

@@ -44,6 +44,11 @@ impl Names<'_> {
         format!("{}-postgresql-conf", self.0)
     }
 
+    /// Secret with which the instances know each other.
+    pub fn peer(self) -> String {
+        format!("{}-peer", self.0)
+    }
+
     /// ServiceAccount, Role and RoleBinding of the instances.
     pub fn service_account(self) -> String {
         format!("{}-patroni", self.0)
@@ -98,6 +103,7 @@ mod tests {
             names.rest(),
             names.binding(),
             names.postgres_config_map(),
+            names.peer(),
             names.service_account(),
             names.default_config(),
             names.default_postgres_config("18".parse().unwrap()),

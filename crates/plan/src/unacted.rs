@@ -5,11 +5,13 @@
 
 use howdah_api::ClusterSpec;
 use howdah_api::cluster::{
-    AutoscalingMode, Configurations, Flavor, InitializationMode, MainRole, Pods, Replication,
-    ReplicationMode, RolloutMethod, RolloutType,
+    AutoscalingMode, Configurations, Flavor, InitializationMode, Pods, Replication, RolloutMethod,
+    RolloutType,
 };
 use howdah_types::ClusterName;
+use serde_json::Value;
 
+use crate::ha::ACTED_ON;
 use crate::names::Names;
 
 /// The paths of the fields that a cluster sets and that have no effect.
@@ -88,11 +90,6 @@ fn postgres(spec: &ClusterSpec, found: &mut Found) {
 }
 
 fn replicas(replication: &Replication, found: &mut Found) {
-    let mode = replication.mode.unwrap_or_default();
-    found.when(mode != ReplicationMode::Async, "spec.replication.mode");
-    let role = replication.role.unwrap_or_default();
-    found.when(role != MainRole::HaRead, "spec.replication.role");
-    found.when(!replication.groups.is_empty(), "spec.replication.groups");
     // Without backups the default falls back to a copy of the primary, which is what happens.
     let Some(initialization) = &replication.initialization else {
         return;
@@ -184,7 +181,8 @@ fn configuration(name: &ClusterName, configurations: &Configurations, found: &mu
     let Some(patroni) = &configurations.patroni else {
         return;
     };
-    for (key, value) in patroni.dynamic_config.iter().flatten() {
+    let dynamic = patroni.dynamic_config.iter().flatten();
+    for (key, value) in dynamic.filter(|(key, value)| !acted_on(key, value)) {
         let inner = value.as_object().filter(|_| key == "postgresql");
         match inner {
             Some(inner) => {
@@ -205,10 +203,15 @@ fn configuration(name: &ClusterName, configurations: &Configurations, found: &mu
     );
 }
 
+/// Instances that reach each other keep a primary without the API server, as `failsafe_mode` asks.
+fn acted_on(key: &str, value: &Value) -> bool {
+    ACTED_ON.contains(&key) || (key == "failsafe_mode" && *value == Value::Bool(true))
+}
+
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -244,11 +247,13 @@ mod tests {
                 "disableEnvoy": false,
                 "updateStrategy": {"type": "Always", "method": "InPlace"},
             },
-            "replication": {"mode": "sync"},
+            "replication": {
+                "mode": "sync", "role": "ha", "groups": [{"role": "none", "instances": 1}],
+            },
             "configurations": {
                 "backups": [{"sgObjectStorage": "s"}],
                 "patroni": {"dynamicConfig": {
-                    "ttl": 30,
+                    "ttl": 30, "failsafe_mode": true, "synchronous_mode": true,
                     "postgresql": {"pg_hba": [], "use_slots": true},
                 }},
             },
@@ -259,12 +264,11 @@ mod tests {
             vec![
                 "spec.managedSql.scripts",
                 "spec.postgres.extensions",
-                "spec.replication.mode",
                 "spec.pods.disableEnvoy",
                 "spec.pods.updateStrategy.type",
                 "spec.configurations.backups",
                 "spec.configurations.patroni.dynamicConfig.postgresql.use_slots",
-                "spec.configurations.patroni.dynamicConfig.ttl",
+                "spec.configurations.patroni.dynamicConfig.synchronous_mode",
             ]
         );
     }

@@ -13,10 +13,12 @@ use howdah_api::cluster::ClusterSpec;
 use howdah_types::catalogue::{Catalogue, ComponentName};
 use howdah_types::{ClusterName, PgVersion, Quantity};
 
+use crate::ha;
 use crate::hba;
 use crate::invalid::Invalid;
 use crate::references::References;
 use crate::resources::anti_affinity;
+use crate::roles::Roles;
 use crate::unacted::unacted;
 use crate::validated::{Images, ValidatedCluster};
 use crate::version;
@@ -62,6 +64,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
     let provided = problems.take(secrets::provided(scope));
     let binding = problems.take(binding::binding(spec, inputs.references));
     let instances = problems.take(limits::instances(spec));
+    let ha = problems.take(ha::settings(spec));
     problems.take(limits::volume(scope));
 
     let found = (
@@ -71,6 +74,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         provided,
         binding,
         instances,
+        ha,
     );
     let (
         Some(version),
@@ -79,6 +83,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         Some(provided_credentials),
         Some(binding),
         Some(instances),
+        Some(ha),
     ) = found
     else {
         return Err(problems.0);
@@ -96,6 +101,8 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         instances,
         version,
         parameters: configuration.parameters,
+        ha,
+        roles: Roles::new(instances, &spec.replication.clone().unwrap_or_default()),
         hba_rules,
         resources: configuration.resources,
         anti_affinity: anti_affinity(spec),
@@ -141,10 +148,7 @@ fn cluster_name(cluster: &SGCluster) -> Result<ClusterName, Invalid> {
 
 /// The rules in `dynamicConfig.postgresql.pg_hba`, which is a free object for the API.
 fn user_hba(spec: &ClusterSpec) -> Result<Vec<String>, Vec<Invalid>> {
-    let dynamic = spec
-        .configurations
-        .as_ref()
-        .and_then(|c| c.patroni.as_ref()?.dynamic_config.as_ref());
+    let dynamic = ha::dynamic_config(spec);
     let Some(rules) = dynamic.and_then(|config| config.get("postgresql")?.get("pg_hba")) else {
         return Ok(Vec::new());
     };

@@ -5,8 +5,10 @@ use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
 use howdah_types::{ClusterName, PgVersion};
 
 use crate::credentials::Credentials;
+use crate::ha;
 use crate::parameters::Parameters;
 use crate::resources::Resources;
+use crate::roles::Roles;
 
 /// Only `validate` makes one, so whoever holds one need not check anything again.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,10 @@ pub struct ValidatedCluster {
     pub images: Images,
     /// Everything for `postgresql.conf`, all layers merged.
     pub parameters: Parameters,
+    /// How the instances keep the cluster available.
+    pub ha: ha::Settings,
+    /// What each instance is for.
+    pub roles: Roles,
     /// The user's own authentication rules.
     pub hba_rules: Vec<String>,
     /// Requests and limits of the containers.

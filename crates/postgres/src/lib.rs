@@ -7,6 +7,7 @@
 mod clone;
 mod configuration;
 mod control;
+mod duty;
 mod files;
 mod initialise;
 mod inspect;
@@ -28,6 +29,7 @@ mod stream;
 pub use clone::Error as CloneError;
 pub use configuration::{Configuration, Error as ConfigurationError, Upstream};
 pub use control::{ClusterState, ControlData};
+pub use duty::Duty;
 pub use files::Error as FileError;
 pub use initialise::Error as InitialiseError;
 pub use inspect::{DataDirectory, Error as InspectError, Initialised};

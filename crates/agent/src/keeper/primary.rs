@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::{Care, Error};
-use crate::route;
 
 /// How long the slot of a member without a Pod is kept: a Pod that is replaced comes back.
 const GRACE: Duration = Duration::from_secs(60);
@@ -30,9 +29,6 @@ impl Care {
             self.keep_roles().await?;
         }
         self.keep_slots(audit).await?;
-        if audit && routed {
-            self.keep_route().await?;
-        }
         Ok(routed)
     }
 
@@ -50,7 +46,7 @@ impl Care {
         Ok(())
     }
 
-    async fn keep_slots(&mut self, audit: bool) -> Result<(), Error> {
+    pub(super) async fn keep_slots(&mut self, audit: bool) -> Result<(), Error> {
         let Some(others) = self.other_members() else {
             return Ok(());
         };
@@ -93,21 +89,6 @@ impl Care {
                 .cloned()
                 .collect(),
         )
-    }
-
-    /// Somebody may have deleted or changed the route.
-    async fn keep_route(&mut self) -> Result<(), Error> {
-        let epoch = *self.member.routed_epoch.lock();
-        let Some(epoch) = epoch else {
-            return Ok(());
-        };
-        if route::ensure(&self.member, epoch)
-            .await
-            .map_err(Error::Route)?
-        {
-            info!(epoch = epoch.number(), "route restored");
-        }
-        Ok(())
     }
 }
 

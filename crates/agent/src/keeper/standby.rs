@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::{DataView, Event};
 use howdah_postgres::{Continuity, Standing, Status, StopMode};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Care, Error, shrug};
 use crate::chain::Chain;
-use crate::member::{Input, Member, Running};
+use crate::member::Member;
 use crate::view::Contact;
 
 /// How long a standby may be without a stream before the primary is asked why.
@@ -41,11 +40,11 @@ pub(super) struct Duties {
 
 impl Duties {
     /// True if the status is worth asking for in every pass.
-    pub(super) fn unsettled(&self, running: &Running) -> bool {
+    pub(super) fn unsettled(&self) -> bool {
         let waited = self
             .since
             .is_some_and(|since| since.elapsed() > WITHOUT_STREAM * 5);
-        running.following.is_some() && !self.streaming && !waited
+        !self.streaming && !waited
     }
 
     pub(super) fn note(&mut self, status: &Status) {
@@ -60,17 +59,29 @@ impl Duties {
 
 impl Care {
     /// True if nothing is left to do.
-    pub(super) async fn keep_standby(&mut self) -> Result<bool, Error> {
+    pub(super) async fn keep_standby(&mut self, audit: bool) -> Result<bool, Error> {
         self.restart_if_replay_waits().await;
+        self.keep_idle_slots(audit).await?;
         if !self.standby.streaming {
             self.look_for_lost_wal().await;
-            return Ok(!self.standby.unsettled(&self.running));
+            return Ok(!self.standby.unsettled());
         }
         if !self.standby.tidied {
             self.standby.tidied = true;
             tokio::spawn(tidy(Arc::clone(&self.member)));
         }
         Ok(true)
+    }
+
+    /// The others find their slots here if this member is promoted. Until then these hold no WAL back.
+    async fn keep_idle_slots(&self, audit: bool) -> Result<(), Error> {
+        if !audit {
+            return Ok(());
+        }
+        let others = self.member.other_instances();
+        let slots: Vec<_> = others.iter().map(|other| other.slot()).collect();
+        let session = self.session();
+        session.keep_idle_slots(&slots).await.map_err(Error::Sql)
     }
 
     /// A standby whose primary was started with larger values pauses its replay until it has them too.
@@ -115,14 +126,11 @@ impl Care {
     }
 
     async fn ask_primary(&self, status: &Status) -> Contact {
-        let address = self
-            .running
-            .following
-            .as_ref()
-            .and_then(|name| self.member.address(name));
-        let Some(upstream) = self.member.configuration(address).upstream else {
+        let name = self.member.upstream_name();
+        let Some(address) = name.and_then(|name| self.member.address(&name)) else {
             return Contact::Unreachable;
         };
+        let upstream = self.member.upstream_at(address);
         let session = match upstream.connect().await {
             Ok(session) => session,
             Err(error) => {
@@ -130,15 +138,14 @@ impl Care {
                 return Contact::Unreachable;
             }
         };
-        let (Some(position), Some(system)) = (status.newest(), status.system) else {
+        let Some(position) = status.newest() else {
             return Contact::Reachable;
         };
         match session.continuity(position).await {
             Ok(Continuity::Kept) => {}
             Ok(Continuity::Gone) => {
                 warn!(lsn = %position, "the primary no longer has the WAL that this copy needs");
-                self.member
-                    .tell(Input::Event(Event::Data(DataView::Stale(system))));
+                self.member.starves();
             }
             Err(error) => shrug(&error, "ask the primary for its oldest WAL"),
         }

@@ -62,6 +62,9 @@ impl Instance {
                 &format!("{kind}-1"),
             )?;
         }
+        for (name, content) in world.certificates.files() {
+            instance.mount(&format!("peer/{name}"), content)?;
+        }
         Ok(instance)
     }
 
@@ -97,17 +100,28 @@ impl Instance {
         self.start_agent(world, uid, may_bootstrap).await
     }
 
-    /// Ends the agent as SIGKILL does, with its Postgres going on, and starts it in the same Pod.
+    /// Ends the agent as SIGKILL does, and starts it in the same Pod.
     pub(crate) async fn crash(&mut self, world: &World) -> Result<()> {
-        let agent = self.agent.take().context("no agent runs")?;
-        agent.task.abort();
-        let _ = agent.task.await;
-        let pod = world.pods().get(&self.name).await?;
-        let uid = pod.metadata.uid.context("a stored Pod has a UID")?;
+        self.kill_agent().await?;
+        let uid = self.uid(world).await?;
         self.start_agent(world, uid, false).await
     }
 
-    async fn start_agent(&mut self, world: &World, uid: String, may_bootstrap: bool) -> Result<()> {
+    /// Ends the agent as SIGKILL does.
+    pub(crate) async fn kill_agent(&mut self) -> Result<()> {
+        let agent = self.agent.take().context("no agent runs")?;
+        agent.task.abort();
+        let _ = agent.task.await;
+        Ok(())
+    }
+
+    /// The UID of its Pod.
+    pub(crate) async fn uid(&self, world: &World) -> Result<String> {
+        let pod = world.pods().get(&self.name).await?;
+        pod.metadata.uid.context("a stored Pod has a UID")
+    }
+
+    pub(crate) async fn start_agent(&mut self, world: &World, uid: String, may_bootstrap: bool) -> Result<()> {
         ensure!(self.agent.is_none(), "{} runs", self.name);
         let ip = self.ip().to_string();
         let found = components()?.postgres(18)?;

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod configuration;
+mod failover;
 mod healing;
 mod instance;
 mod world;

@@ -21,6 +21,7 @@ const NAMESPACE: &str = "default";
 pub(crate) struct World {
     pocket: Option<howdah_pocket::Running>,
     client: kube::Client,
+    pub(crate) certificates: Certificates,
     /// True while the API gives no answer.
     pub(crate) cut: Arc<AtomicBool>,
     pub(crate) folder: TempWorld,
@@ -67,6 +68,7 @@ impl World {
         let pocket = howdah_pocket::start(config).await?;
         let cut = Arc::new(AtomicBool::new(false));
         Ok(Self {
+            certificates: Certificates::new()?,
             client: cuttable(pocket.client(), Arc::clone(&cut)),
             pocket: Some(pocket),
             cut,
@@ -138,6 +140,24 @@ impl World {
         value.with_context(|| format!("no annotation {name}"))
     }
 
+    /// Changes the control record as people's tools do.
+    pub(crate) async fn edit_record(&self, change: impl Fn(&mut Value)) -> Result<()> {
+        let leases: Api<Lease> = Api::namespaced(self.client.clone(), NAMESPACE);
+        eventually("a change of the record", async || {
+            let mut lease = leases.get("simple").await?;
+            let annotations = lease.metadata.annotations.get_or_insert_default();
+            let record = annotations.get("howdah.io/record").context("no record")?;
+            let mut record = serde_json::from_str(record)?;
+            change(&mut record);
+            annotations.insert("howdah.io/record".to_owned(), record.to_string());
+            leases
+                .replace("simple", &PostParams::default(), &lease)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// The address that clients are sent to, with the epoch of the route.
     pub(crate) async fn route(&self) -> Result<(String, String)> {
         let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), NAMESPACE);
@@ -173,6 +193,39 @@ impl World {
         if let Some(pocket) = self.pocket.take() {
             pocket.shutdown().await;
         }
+    }
+}
+
+/// What members show each other.
+pub(crate) struct Certificates {
+    authority: String,
+    certificate: String,
+    key: String,
+}
+
+impl Certificates {
+    fn new() -> Result<Self> {
+        use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+        let mut authority = CertificateParams::new(Vec::new())?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let member = CertificateParams::new(vec!["members.simple.default".to_owned()])?;
+        let member = member.signed_by(&key, &authority)?;
+        Ok(Self {
+            authority: authority.pem(),
+            certificate: member.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    /// The files of the mounted folder.
+    pub(crate) fn files(&self) -> [(&'static str, &str); 3] {
+        [
+            ("ca.crt", &self.authority),
+            ("tls.crt", &self.certificate),
+            ("tls.key", &self.key),
+        ]
     }
 }
 

@@ -110,7 +110,8 @@ async fn update(
         .map_err(Error::write(what))
 }
 
-fn contents(secret: &Secret) -> Credentials {
+/// Keys and values of a Secret, as far as they are text.
+pub(super) fn contents(secret: &Secret) -> Credentials {
     let data = secret.data.iter().flatten();
     data.filter_map(|(key, value)| {
         let text = String::from_utf8(value.0.clone()).ok()?;

@@ -36,6 +36,8 @@ pub(crate) enum Error {
     },
     #[error("generate a password")]
     Password(#[source] crate::passwords::Error),
+    #[error("make the certificate of the instances")]
+    Certificate(#[source] crate::peer_tls::Error),
 }
 
 impl Error {
@@ -70,6 +72,7 @@ impl Error {
             Self::Write { .. } => "write",
             Self::Delete { .. } => "delete",
             Self::Password(_) => "password",
+            Self::Certificate(_) => "certificate",
         }
     }
 
@@ -87,7 +90,7 @@ impl Error {
                 KubeError::Api(status) => Some(status),
                 _ => None,
             },
-            Self::Password(_) => None,
+            Self::Password(_) | Self::Certificate(_) => None,
         }
     }
 }

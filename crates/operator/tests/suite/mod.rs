@@ -3,6 +3,7 @@
 mod actor;
 mod credentials;
 mod lifecycle;
+mod peer;
 mod references;
 mod rest;
 mod world;

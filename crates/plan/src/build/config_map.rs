@@ -1,4 +1,4 @@
-//! The configuration files that the agent turns into Postgres' own.
+//! The configuration files that the agent turns into Postgres' own, and its own settings.
 
 use std::collections::BTreeMap;
 
@@ -31,6 +31,7 @@ pub(super) fn config_map(cluster: &ValidatedCluster, credentials: &Credentials) 
                 "pg_hba.conf".to_owned(),
                 hba::render(&cluster.hba_rules, replication_user),
             ),
+            ("ha.json".to_owned(), cluster.ha.json()),
         ])),
         ..ConfigMap::default()
     }

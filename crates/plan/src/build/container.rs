@@ -10,13 +10,15 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::service::{PG_PORT, REPLICATION_PORT, REST_PORT};
+use super::service::{PEER_PORT, PG_PORT, REPLICATION_PORT, REST_PORT};
 use super::volume;
 use crate::names::{PATRONI, POSTGRES_UTIL, custom};
 use crate::validated::ValidatedCluster;
 
 const POSTGRES: i32 = 5432;
 const REST: i32 = 8008;
+/// Where the instances of a cluster talk to each other.
+const PEER: i32 = 8009;
 
 /// Waits to be used through `exec` and ends at once when it is asked to.
 const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep infinity & wait $!; done";
@@ -41,6 +43,7 @@ pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
             port(PG_PORT, POSTGRES),
             port(REPLICATION_PORT, POSTGRES),
             port(REST_PORT, REST),
+            port(PEER_PORT, PEER),
         ]),
         readiness_probe: Some(probe(
             "/readiness",

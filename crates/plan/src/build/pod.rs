@@ -55,11 +55,11 @@ fn metadata(cluster: &ValidatedCluster, instance: &InstanceName, files: &Files<'
             labels::DISRUPTIBLE,
             if disruptible { "true" } else { "false" },
         ),
-        (labels::NO_LOAD_BALANCE, "false"),
-        (labels::NO_FAILOVER, "false"),
     ]));
+    labels.extend(cluster.roles.tags(instance.index()).labels());
     let annotations = metadata.annotations.get_or_insert_default();
     annotations.extend(map(&[
+        (labels::HA, &cluster.ha.json()),
         (labels::OPERATOR_VERSION, &cluster.operator_version),
         (labels::POSTGRESQL_VERSION, &cluster.version.to_string()),
         (labels::CONFIG_HASH, &files.config_hash),

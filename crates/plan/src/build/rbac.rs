@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
+use crate::instances::Selection;
 use crate::metadata::{Class, object_meta};
 use crate::names::Names;
 use crate::validated::ValidatedCluster;
@@ -18,33 +19,42 @@ pub(super) fn service_account(cluster: &ValidatedCluster) -> ServiceAccount {
     }
 }
 
-pub(super) fn role(cluster: &ValidatedCluster) -> Role {
+pub(super) fn role(cluster: &ValidatedCluster, selection: &Selection) -> Role {
     let names = Names(&cluster.name);
+    let members = selection.members.iter().map(ToString::to_string).collect();
     Role {
         metadata: object_meta(cluster, names.service_account(), Class::Other),
-        rules: Some(rules(&names.cluster())),
+        rules: Some(rules(vec![names.cluster()], members)),
     }
 }
 
-/// The control record and the route are named; creating cannot be limited to a name
+/// Rights are limited to names as far as that is possible: not for creating, nor for finding Pods by
+/// their labels
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>).
-fn rules(name: &str) -> Vec<PolicyRule> {
-    let named = ["get", "list", "watch", "update"];
-    vec![
-        rule("coordination.k8s.io", "leases", &named, Some(name)),
+/// Whoever can patch a Pod can choose what it runs, so only the cluster's own are named.
+fn rules(own: Vec<String>, members: Vec<String>) -> Vec<PolicyRule> {
+    let record = ["get", "list", "watch", "update", "patch"];
+    let route = ["get", "list", "watch", "update"];
+    let mut rules = vec![
+        rule("coordination.k8s.io", "leases", &record, Some(own.clone())),
         rule("coordination.k8s.io", "leases", &["create"], None),
-        rule("discovery.k8s.io", "endpointslices", &named, Some(name)),
+        rule("discovery.k8s.io", "endpointslices", &route, Some(own)),
         rule("discovery.k8s.io", "endpointslices", &["create"], None),
-        rule("", "pods", &["get", "list", "watch", "patch"], None),
+        rule("", "pods", &["get", "list", "watch"], None),
         rule("", "events", &["create"], None),
-    ]
+    ];
+    // No names would mean all of them.
+    if !members.is_empty() {
+        rules.push(rule("", "pods", &["patch"], Some(members)));
+    }
+    rules
 }
 
-fn rule(group: &str, resource: &str, verbs: &[&str], name: Option<&str>) -> PolicyRule {
+fn rule(group: &str, resource: &str, verbs: &[&str], names: Option<Vec<String>>) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(vec![resource.to_owned()]),
-        resource_names: name.map(|name| vec![name.to_owned()]),
+        resource_names: names,
         verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
         ..PolicyRule::default()
     }

@@ -1,4 +1,4 @@
-//! Secrets: the cluster's credentials and one connection for applications.
+//! Secrets: the cluster's credentials, its instances' own, and one connection for applications.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,16 @@ pub fn credentials_secret(cluster: &ValidatedCluster, credentials: &Credentials)
         metadata: object_meta(cluster, Names(&cluster.name).cluster(), Class::Other),
         type_: Some("Opaque".to_owned()),
         data: Some(bytes(credentials)),
+        ..Secret::default()
+    }
+}
+
+/// The Secret with which the instances know each other; made and renewed by the operator.
+pub fn peer_secret(cluster: &ValidatedCluster, content: &Credentials) -> Secret {
+    Secret {
+        metadata: object_meta(cluster, Names(&cluster.name).peer(), Class::Other),
+        type_: Some("Opaque".to_owned()),
+        data: Some(bytes(content)),
         ..Secret::default()
     }
 }

@@ -13,6 +13,7 @@ use crate::validated::ValidatedCluster;
 pub(super) const PG_PORT: &str = "pgport";
 pub(super) const REPLICATION_PORT: &str = "pgreplication";
 pub(super) const REST_PORT: &str = "patroniport";
+pub(super) const PEER_PORT: &str = "peer";
 
 pub(super) fn services(cluster: &ValidatedCluster) -> Vec<Service> {
     let mut services = Vec::new();

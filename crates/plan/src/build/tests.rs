@@ -195,6 +195,32 @@ fn a_primary_beyond_the_last_index_is_marked() {
 }
 
 #[test]
+fn modes_and_groups_reach_living_pods() {
+    let grouped = NINE_LINES.to_owned()
+        + "  replication:\n    mode: strict-sync\n    groups: [{role: readonly, instances: 1}]\n";
+    let plain = objects(&manifest(NINE_LINES), None);
+    let grouped = objects(&manifest(&grouped), None);
+    let ha = r#"{"mode":"strict-sync","syncInstances":1,"profile":"default"}"#;
+    assert_eq!(grouped.config_map.data.unwrap()["ha.json"], ha);
+    let tags: Vec<_> = grouped
+        .pods
+        .iter()
+        .map(|pod| {
+            let labels = pod.metadata.labels.as_ref().unwrap();
+            ["nofailover", "noloadbalance", "nosync"]
+                .map(|tag| labels[&format!("stackgres.io/{tag}")].as_str())
+        })
+        .collect();
+    let no = ["false"; 3];
+    assert_eq!(tags, [no, no, ["true", "false", "true"]]);
+    for (before, after) in plain.pods.iter().zip(&grouped.pods) {
+        assert_eq!(before.spec, after.spec);
+        let annotations = after.metadata.annotations.as_ref().unwrap();
+        assert_eq!(annotations["howdah.io/ha"], ha);
+    }
+}
+
+#[test]
 fn only_what_needs_a_new_pod_changes_the_template() {
     let hash_of = |text: &str| {
         let objects = objects(&manifest(text), None);

@@ -2,16 +2,18 @@
 
 use howdah_types::InstanceName;
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, EmptyDirVolumeSource, PersistentVolumeClaimVolumeSource,
+    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaimVolumeSource,
     SecretVolumeSource, Volume, VolumeMount,
 };
 
 use crate::names::{self, Names, custom};
+use crate::peer::MOUNTED;
 use crate::validated::ValidatedCluster;
 
 const SOCKET: &str = "socket";
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
+const PEER: &str = "peer";
 
 /// Folder of the server's socket, shared by the containers of a Pod.
 pub(super) const SOCKET_PATH: &str = "/var/run/postgresql";
@@ -52,6 +54,17 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
             }),
             ..Volume::default()
         },
+        Volume {
+            name: PEER.to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(names.peer()),
+                default_mode: Some(SECRET_MODE),
+                // The authority's own key stays with the operator.
+                items: Some(MOUNTED.map(same_name).to_vec()),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
     ];
     volumes.extend(
         cluster
@@ -68,6 +81,14 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
     volumes
 }
 
+fn same_name(key: &str) -> KeyToPath {
+    KeyToPath {
+        key: key.to_owned(),
+        path: key.to_owned(),
+        ..KeyToPath::default()
+    }
+}
+
 /// Mounts of the container that runs Postgres.
 pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
     vec![
@@ -79,6 +100,7 @@ pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
         mount(SOCKET, SOCKET_PATH, false),
         mount(CONFIG, "/etc/howdah/postgres", true),
         mount(CREDENTIALS, "/etc/howdah/credentials", true),
+        mount(PEER, "/etc/howdah/peer", true),
     ]
 }
 

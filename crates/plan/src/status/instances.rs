@@ -70,10 +70,15 @@ fn pod_status(seen: &Seen<'_>, old: &ClusterStatus, name: &InstanceName, pod: &P
             known.unwrap_or(false) || is_pending_restart(pod, None)
         }
     };
+    // Without a plan nothing is known about groups either.
+    let group = match seen.outcome {
+        Outcome::Built { cluster, .. } => i32::try_from(cluster.roles.group_of(name.index())).ok(),
+        Outcome::Invalid(_) => before.as_ref().and_then(|status| status.replication_group),
+    };
     PodStatus {
         name: text,
         node_name: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-        replication_group: Some(0),
+        replication_group: group,
         primary: Some(seen.primary == Some(name)),
         pending_restart: Some(pending),
         ..before.unwrap_or_default()

@@ -163,7 +163,10 @@ fn an_instance_waits_for_a_restart_when_postgres_or_its_template_says_so() {
 #[test]
 fn instances_are_listed_by_number() {
     let cluster = cluster(json!({"podStatuses": [
-        {"name": "a-2", "installedPostgresExtensions": [{"name": "vector"}]},
+        {
+            "name": "a-2", "replicationGroup": 1,
+            "installedPostgresExtensions": [{"name": "vector"}],
+        },
     ]}));
     let pods = [pod("a-10", true, json!({})), pod("a-2", true, json!({}))];
     let primary = "a-2".parse().unwrap();
@@ -176,11 +179,10 @@ fn instances_are_listed_by_number() {
         json!([
             {
                 "name": "a-2", "nodeName": "node", "primary": true, "pendingRestart": false,
-                "replicationGroup": 0, "installedPostgresExtensions": [{"name": "vector"}],
+                "replicationGroup": 1, "installedPostgresExtensions": [{"name": "vector"}],
             },
             {
                 "name": "a-10", "nodeName": "node", "primary": false, "pendingRestart": false,
-                "replicationGroup": 0,
             },
         ])
     );

@@ -5,7 +5,9 @@ use howdah_api::cluster::{Replication, ReplicationMode};
 use howdah_types::Quantity;
 
 use super::Scope;
+use crate::ha::counts;
 use crate::invalid::Invalid;
+use crate::roles::Roles;
 
 /// The number of instances, if it leaves room for groups and synchronous replicas.
 pub(super) fn instances(spec: &ClusterSpec) -> Result<u32, Vec<Invalid>> {
@@ -28,20 +30,49 @@ pub(super) fn instances(spec: &ClusterSpec) -> Result<u32, Vec<Invalid>> {
              primary is in none of them",
         ));
     }
-    if i64::from(synchronous(&replication)) >= i64::from(instances) {
+    let mode = replication.mode.unwrap_or_default();
+    let asked = asked(&replication);
+    if asked >= i64::from(instances) {
         return Err(refuse(
             "must be more than replication.syncInstances, because the primary does not count",
         ));
     }
+    let standbys = Roles::new(instances, &replication).standbys();
+    if asked > i64::from(standbys) {
+        let message = format!(
+            "is {asked}, but {} can confirm writes, because instances of groups with the role \
+             readonly or none do not; lower it, or add instances with the role ha or ha-read",
+            counted(standbys),
+        );
+        return Err(vec![Invalid::config(
+            "spec.replication.syncInstances",
+            message,
+        )]);
+    }
+    if mode == ReplicationMode::StrictSyncAll && standbys == 0 {
+        return Err(vec![Invalid::config(
+            "spec.replication.mode",
+            "strict-sync-all needs a replica with the role ha or ha-read, or every write would wait \
+             for ever; add an instance or choose another mode",
+        )]);
+    }
     Ok(instances)
 }
 
-fn synchronous(replication: &Replication) -> i32 {
-    match replication.mode.unwrap_or_default() {
-        ReplicationMode::Sync | ReplicationMode::StrictSync => {
-            replication.sync_instances.unwrap_or(1)
-        }
-        _ => 0,
+/// How many replicas the mode asks for by number.
+fn asked(replication: &Replication) -> i64 {
+    if counts(replication.mode.unwrap_or_default()) {
+        i64::from(replication.sync_instances.unwrap_or(1))
+    } else {
+        0
+    }
+}
+
+fn counted(standbys: u32) -> String {
+    match standbys {
+        0 => "no replica".to_owned(),
+        1 => "only 1 replica".to_owned(),
+        more => format!("only {more} replicas"),
     }
 }
 

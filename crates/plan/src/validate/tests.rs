@@ -168,6 +168,43 @@ fn synchronous_replicas_and_groups_leave_room_for_the_primary() {
 }
 
 #[test]
+fn what_synchronous_modes_ask_for_can_be_had() {
+    let read_only = json!([{"role": "readonly", "instances": 1}]);
+    for (replication, field, message) in [
+        (
+            json!({"mode": "strict-sync", "syncInstances": 2, "groups": read_only}),
+            "spec.replication.syncInstances",
+            "is 2, but only 1 replica can confirm writes, because instances of groups with the role \
+             readonly or none do not; lower it, or add instances with the role ha or ha-read",
+        ),
+        (
+            json!({"mode": "sync", "groups": [{"role": "none", "instances": 2}]}),
+            "spec.replication.syncInstances",
+            "is 1, but no replica can confirm writes, because instances of groups with the role \
+             readonly or none do not; lower it, or add instances with the role ha or ha-read",
+        ),
+        (
+            json!({"mode": "strict-sync-all", "groups": [{"role": "none", "instances": 2}]}),
+            "spec.replication.mode",
+            "strict-sync-all needs a replica with the role ha or ha-read, or every write would wait \
+             for ever; add an instance or choose another mode",
+        ),
+    ] {
+        let problems = run(json!({"replication": replication}), &References::default());
+        assert_eq!(problems, Err(vec![Invalid::config(field, message)]));
+    }
+    for replication in [
+        json!({"mode": "strict-sync", "groups": read_only}),
+        json!({"mode": "sync-all", "groups": [{"role": "none", "instances": 2}]}),
+        json!({"mode": "strict-sync-all", "groups": read_only}),
+    ] {
+        assert!(run(json!({"replication": replication}), &References::default()).is_ok());
+    }
+    let none = json!({"instances": 0, "replication": {"mode": "strict-sync-all"}});
+    assert!(run(none, &References::default()).is_ok());
+}
+
+#[test]
 fn secrets_of_the_user_fill_credentials_and_binding() {
     let references = References {
         secret_keys: [

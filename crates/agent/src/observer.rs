@@ -1,0 +1,171 @@
+//! Looking at Postgres for the machine: what runs, how far it is, who streams from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use howdah_ha::machine::{Data, PgView, Point, Position, Server};
+use howdah_postgres::{Duty, Place, Session, SqlError};
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use crate::chain::Chain;
+use crate::ids;
+use crate::member::{Input, Member, Running};
+
+/// The pause between two looks when nothing is about to change.
+const REST: Duration = Duration::from_millis(250);
+/// The pause when something is.
+const SOON: Duration = Duration::from_millis(40);
+/// The time for one look; an answer that comes later is not waited for.
+const LOOK: Duration = Duration::from_secs(1);
+/// A server that gives no answer for so long cannot serve.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// Looks at the Postgres of one member. One look at a time.
+#[derive(Default)]
+pub(crate) struct Observer {
+    session: Option<(i32, Session)>,
+    answered: Option<Instant>,
+}
+
+/// Looks again and again.
+pub(crate) async fn observe(member: Arc<Member>) {
+    loop {
+        let generation = member.generation();
+        let seen = member.observer.lock().await.look(&member).await;
+        if let Some(view) = seen {
+            member.tell(Input::Observed { generation, view });
+        }
+        let pause = if member.is_unsettled() { SOON } else { REST };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = member.observe.notified() => {}
+        }
+    }
+}
+
+impl Observer {
+    /// What there is now; none if the server does not answer in time, in which case the last look stands
+    /// for a little.
+    pub(crate) async fn look(&mut self, member: &Member) -> Option<PgView> {
+        let Some(running) = member.running() else {
+            self.session = None;
+            self.answered = None;
+            return Some(member.stopped());
+        };
+        if !running.postmaster.is_ready() {
+            self.session = None;
+            return Some(self.starting(member, &running));
+        }
+        match timeout(LOOK, self.ask(member, &running)).await {
+            Ok(Ok(view)) => {
+                self.answered = Some(Instant::now());
+                Some(view)
+            }
+            Ok(Err(error)) => {
+                debug!(error = %Chain(&error), "postgres gives no account of itself");
+                self.silent(member, &running)
+            }
+            Err(_) => self.silent(member, &running),
+        }
+    }
+
+    /// A server that starts is where it was put; nothing is known of its place.
+    fn starting(&self, member: &Member, running: &Running) -> PgView {
+        PgView {
+            server: if running.writable {
+                // The restart that is under way ends when it is ready.
+                Server::Stopped
+            } else {
+                Server::Standby {
+                    upstream: member.upstream(),
+                    receiving: true,
+                }
+            },
+            ..member.stopped()
+        }
+    }
+
+    fn silent(&mut self, member: &Member, running: &Running) -> Option<PgView> {
+        self.session = None;
+        let since = *self.answered.get_or_insert_with(Instant::now);
+        let over = since.elapsed() >= SILENT && running.postmaster.ended().is_none();
+        over.then(|| PgView {
+            server: if running.writable {
+                Server::Primary
+            } else {
+                Server::Standby {
+                    upstream: member.upstream(),
+                    receiving: true,
+                }
+            },
+            writes: false,
+            ..member.stopped()
+        })
+    }
+
+    async fn ask(&mut self, member: &Member, running: &Running) -> Result<PgView, SqlError> {
+        let pid = running.postmaster.pid();
+        let usable = matches!(&self.session, Some((of, session)) if *of == pid && !session.is_closed());
+        if !usable {
+            self.session = Some((pid, member.instance.connect().await?));
+        }
+        let Some((_, session)) = &self.session else {
+            return Ok(member.stopped());
+        };
+        let duty = session.duty().await?;
+        let place = member.instance.place(session).await?;
+        let standbys = if duty.in_recovery {
+            Default::default()
+        } else {
+            let streaming = session.standbys().await?;
+            let cluster = &member.cluster.name;
+            streaming
+                .into_iter()
+                .filter(|(name, _)| name.cluster() == cluster)
+                .filter_map(|(name, flushed)| Some((ids::number(&name)?, flushed)))
+                .collect()
+        };
+        Ok(PgView {
+            server: server(member, &duty),
+            position: place.map(position),
+            standbys,
+            open: !duty.in_recovery && member.is_open(),
+            ..member.stopped()
+        })
+    }
+}
+
+fn server(member: &Member, duty: &Duty) -> Server {
+    if !duty.in_recovery {
+        return Server::Primary;
+    }
+    Server::Standby {
+        // Postgres has the last word on whether it has an upstream at all.
+        upstream: member.upstream().filter(|_| duty.has_upstream),
+        receiving: duty.receiving || duty.has_upstream,
+    }
+}
+
+fn position(place: Place) -> Position {
+    let point = |timeline, lsn| Point { timeline, lsn };
+    Position {
+        end: point(place.timeline, place.lsn),
+        history: place
+            .history
+            .into_iter()
+            .map(|(timeline, lsn)| point(timeline, lsn))
+            .collect(),
+    }
+}
+
+/// A member whose server does not run.
+pub(crate) fn stopped(data: Data, writes: bool, fed: bool) -> PgView {
+    PgView {
+        data,
+        server: Server::Stopped,
+        writes,
+        fed,
+        ..PgView::unknown()
+    }
+}

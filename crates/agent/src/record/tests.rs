@@ -1,0 +1,80 @@
+use pretty_assertions::assert_eq;
+
+use super::*;
+
+fn cluster() -> ClusterName {
+    "simple".parse().unwrap()
+}
+
+fn record() -> Record {
+    let annotations = [
+        (EPOCH, "2"),
+        (PRIMARY, "simple-1"),
+        (SYSTEM, "7340121"),
+        (VERSION, FORMER),
+    ];
+    let annotations = annotations.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    former(&annotations.into()).unwrap()
+}
+
+fn lease(record: &Record, known: Option<&Lease>) -> Lease {
+    let mut content = content(&cluster(), record, known, Timestamp::UNIX_EPOCH).unwrap();
+    content["metadata"]["resourceVersion"] = "7".into();
+    serde_json::from_value(content).unwrap()
+}
+
+#[test]
+fn a_record_survives_the_lease() {
+    let lease = lease(&record(), None);
+    assert_eq!(read(&lease).unwrap(), (record(), Version(7)));
+    let spec = lease.spec.unwrap();
+    assert_eq!(spec.lease_transitions, Some(2));
+    assert_eq!(spec.holder_identity.as_deref(), Some("simple-1"));
+}
+
+#[test]
+fn a_record_of_the_former_format_lets_only_its_primary_come_back() {
+    let record = record();
+    assert_eq!(record.cohort.writer, record.holder.member);
+    assert_eq!(record.cohort.blocking(), 0);
+    assert!(record.serving && !record.released);
+}
+
+#[test]
+fn changes_of_the_holder_are_remembered_up_to_a_limit() {
+    let mut record = record();
+    let mut known = lease(&record, None);
+    assert_eq!(history(&known).len(), 1);
+    known = lease(&record, Some(&known));
+    let annotations = known.metadata.annotations.clone().unwrap();
+    assert!(!annotations.contains_key(HISTORY), "a renewal leaves it alone");
+    for boot in 1..100 {
+        record.holder.boot = Boot(boot);
+        record.epoch = record.epoch.next();
+        let next = lease(&record, Some(&known));
+        known = next;
+    }
+    let history = history(&known);
+    assert_eq!(history.len(), MOST_HISTORY);
+    assert_eq!(history.last().unwrap().epoch, record.epoch.number());
+    assert_eq!(history.last().unwrap().reason, "the one before was silent");
+}
+
+#[test]
+fn a_lease_that_is_no_record_is_an_error_and_never_missing() {
+    let edited = |name: &str, value: Option<&str>| {
+        let mut lease = lease(&record(), None);
+        let annotations = lease.metadata.annotations.as_mut().unwrap();
+        annotations.remove(name);
+        if let Some(value) = value {
+            annotations.insert(name.to_owned(), value.to_owned());
+        }
+        view(Some(&lease)).unwrap_err().to_string()
+    };
+    assert!(edited(RECORD, None).contains("no howdah.io/record"));
+    assert!(edited(RECORD, Some("{}")).contains("cannot be understood"));
+    assert!(edited(RECORD, Some(&" ".repeat(LONGEST + 1))).contains("more than 65536"));
+    assert!(edited(VERSION, Some("3")).contains("unknown format 3"));
+    assert!(view(Some(&Lease::default())).is_err());
+    assert!(matches!(view(None), Ok(Read::Missing)));
+}
