@@ -1,15 +1,14 @@
 //! The driver of the decision machine: the only owner of its state.
 //!
 //! Events go in one by one. Jobs on Postgres, calls to the API and the route are tasks of their own, so
-//! that a long clone does not keep the driver from hearing that authority was lost. After each job
-//! Postgres is looked at anew before the machine hears of its end, and what was seen before is dropped,
-//! so the machine never takes an old view for the effect of a job.
+//! that a long clone does not keep the driver from hearing that authority was lost.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, PgView, State};
+use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, State};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -21,7 +20,7 @@ use crate::durable::{self, Promises};
 use crate::guard::Guard;
 use crate::member::{Input, Member};
 use crate::view::{HaView, Phase};
-use crate::wire::{Incoming, Wire};
+use crate::wire::{self, Incoming, Wire};
 use crate::{jobs, lease, route};
 
 /// How often time is told to the machine.
@@ -34,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const DOUBLINGS: u32 = 6;
 /// The time for a promise to reach the disk. Nothing is done until it has.
 const PERSIST: Duration = Duration::from_secs(5);
+
+/// The time in which a machine says that nobody listens.
+const REFUSAL: Duration = Duration::from_millis(300);
 
 /// Why the driver cannot go on. Postgres was killed.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +83,8 @@ struct Current {
     task: JoinHandle<Done>,
 }
 
-/// How a job ended, and Postgres after it.
-struct Done {
-    result: Result<JobEnd, jobs::Error>,
-    view: PgView,
-}
+/// How a job ended.
+type Done = Result<JobEnd, jobs::Error>;
 
 impl Current {
     /// Gives the job up, and waits until it really does nothing any longer: it may just be about to
@@ -204,12 +203,7 @@ impl Driver {
 
     async fn take(&mut self, input: Input) -> Result<(), Error> {
         match input {
-            Input::Observed { generation, view } => {
-                // Seen while a job began or ended: it may be from before.
-                if generation == self.member.generation() {
-                    self.step(Event::Postgres(view)).await?;
-                }
-            }
+            Input::Observed(view) => self.step(Event::Postgres(view)).await?,
             Input::Watched(read) => self.step(Event::Watched(read)).await?,
             Input::Api((end, error)) => {
                 self.note_api(error);
@@ -221,6 +215,10 @@ impl Driver {
                     self.step(Event::Configured(settings)).await?;
                 }
             }
+            Input::Gone(member) => {
+                debug!(%member, "a member's process is gone");
+                self.step(Event::Gone(member)).await?;
+            }
             Input::Reinitialise => self.step(Event::Reinitialise).await?,
             Input::Ended { pid, status } => self.postmaster_ended(pid, status).await?,
             Input::Stop => self.stop().await?,
@@ -231,8 +229,13 @@ impl Driver {
     async fn hear(&mut self, incoming: Incoming) -> Result<(), Error> {
         match incoming {
             Incoming::Message(from, message) => self.step(Event::Message(from, message)).await,
-            Incoming::Lost(member) => {
-                debug!(%member, "a member's connection was reset");
+            Incoming::Lost(lost) => {
+                let member = Arc::clone(&self.member);
+                tokio::spawn(async move {
+                    if is_gone(&member, lost).await {
+                        member.tell(Input::Gone(lost));
+                    }
+                });
                 Ok(())
             }
         }
@@ -253,7 +256,6 @@ impl Driver {
         if !self.member.forget(pid) {
             return Ok(());
         }
-        self.member.next_generation();
         let expected = matches!(
             self.current.as_ref().map(|current| &current.job),
             Some(Job::Stop | Job::Kill)
@@ -292,17 +294,14 @@ impl Driver {
         });
         if let Some(current) = copying {
             current.give_up().await;
-            self.member.next_generation();
-            self.step(Event::Job(JobEnd::Failed)).await?;
+                self.step(Event::Job(JobEnd::Failed)).await?;
         }
         self.step(Event::Stop).await
     }
 
     async fn finish(&mut self, done: Done) -> Result<(), Error> {
         let ended = self.current.take();
-        self.member.next_generation();
-        self.step(Event::Postgres(done.view)).await?;
-        let end = match done.result {
+        let end = match done {
             Ok(end) => {
                 self.complaint.clear();
                 end
@@ -317,7 +316,10 @@ impl Driver {
                 JobEnd::Failed
             }
         };
-        self.step(Event::Job(end)).await
+        self.step(Event::Job(end)).await?;
+        // The machine waits for what Postgres is after it.
+        self.member.observe.notify_one();
+        Ok(())
     }
 
     /// One step of the machine, and the start of what it decided.
@@ -395,6 +397,9 @@ impl Driver {
                 }
                 self.routing = Some(tokio::spawn(route::keep_trying(member, epoch)));
             }
+            Action::Refuse { asked, why } => {
+                warn!(?asked, %why, "what people asked for cannot be done");
+            }
             Action::Exit => self.exit = true,
         }
         Ok(())
@@ -407,16 +412,11 @@ impl Driver {
         let doing = job.clone();
         // The machine replaces the one in flight only to kill.
         let replaced = self.current.take();
-        member.next_generation();
         let task = tokio::spawn(async move {
             if let Some(replaced) = replaced {
                 replaced.give_up().await;
             }
-            let result = jobs::execute(&member, doing, pause).await;
-            let seen = member.observer.lock().await.look(&member).await;
-            // What cannot be seen now is not what was seen before either.
-            let view = seen.unwrap_or_else(|| member.unseen());
-            Done { result, view }
+            jobs::execute(&member, doing, pause).await
         });
         self.current = Some(Current { job, task });
     }
@@ -429,6 +429,18 @@ impl Driver {
         self.deaths.started = Some(Instant::now() + pause);
         pause
     }
+}
+
+/// True if a member whose connection was reset does not listen either: its process ended, and the guard
+/// of that process has ended its Postgres. A machine that is cut off gives no such answer.
+async fn is_gone(member: &Member, lost: ha::Member) -> bool {
+    let addresses = member.peer_addresses();
+    let Some(address) = addresses.get(&lost) else {
+        return false;
+    };
+    let connecting = TcpStream::connect((*address, wire::PORT));
+    let connected = tokio::time::timeout(REFUSAL, connecting).await;
+    matches!(connected, Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// True if Postgres is about to become something else, so that a second look is worth its price.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use howdah_ha::machine::{Data, Member as Number, PgView, Read, Server, Settings};
+use howdah_ha::machine::{Data, Member as Number, PgView, Read, Settings};
 use howdah_postgres::{Configuration, Instance, Postmaster, Synchronous, Upstream};
 use howdah_types::InstanceName;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -19,24 +19,25 @@ use tokio::time::Instant;
 use crate::args::Config;
 use crate::cluster::Cluster;
 use crate::mounted::Mounted;
-use crate::observer::{self, Observer};
 use crate::peers::{Peer, Peers};
 use crate::view::View;
-use crate::{ids, lease, peers};
+use crate::{clock, ids, lease, peers};
 
 /// How long an action waits for something that the API is about to tell.
 const API: Duration = Duration::from_secs(5);
 
 /// What the driver is told.
 pub(crate) enum Input {
-    /// Postgres was looked at, beginning in that generation.
-    Observed { generation: u64, view: PgView },
+    /// Postgres was looked at.
+    Observed(PgView),
     /// A watch showed the control record.
     Watched(Read),
     /// A call about the control record ended.
     Api(lease::Ended),
     /// The cluster's members, or how it replicates, may have changed.
     Settings(Settings),
+    /// The process of another member ended.
+    Gone(Number),
     /// People want this copy to be replaced.
     Reinitialise,
     /// A postmaster ended.
@@ -81,14 +82,11 @@ pub(crate) struct Member {
     pub(crate) view: watch::Sender<View>,
     /// Held while files of the volume change. A stop does not need it.
     pub(crate) volume: tokio::sync::Mutex<()>,
-    /// Held while Postgres is looked at.
-    pub(crate) observer: tokio::sync::Mutex<Observer>,
     /// Makes the keeper look at once.
     pub(crate) look: Notify,
     /// Makes the observer look at once.
     pub(crate) observe: Notify,
     known: Mutex<Known>,
-    generation: AtomicU64,
     unsettled: AtomicBool,
     beat: Mutex<Instant>,
 }
@@ -123,7 +121,6 @@ impl Member {
             peers: watch::Sender::new(None),
             view: watch::Sender::new(View::new()),
             volume: tokio::sync::Mutex::new(()),
-            observer: tokio::sync::Mutex::new(Observer::default()),
             look: Notify::new(),
             observe: Notify::new(),
             known: Mutex::new(Known {
@@ -139,7 +136,6 @@ impl Member {
                 fed: true,
                 lease: None,
             }),
-            generation: AtomicU64::new(0),
             unsettled: AtomicBool::new(true),
             beat: Mutex::new(Instant::now()),
         }
@@ -253,32 +249,13 @@ impl Member {
     /// Postgres as it is when it does not run.
     pub(crate) fn stopped(&self) -> PgView {
         let known = self.known.lock();
-        observer::stopped(known.data, known.writes, known.fed)
-    }
-
-    /// Postgres when it gives no account of itself: nothing may be concluded from it.
-    pub(crate) fn unseen(&self) -> PgView {
-        let server = match self.running() {
-            None => Server::Stopped,
-            Some(running) if running.writable => Server::Primary,
-            Some(_) => Server::Standby {
-                upstream: self.upstream(),
-                receiving: true,
-            },
-        };
         PgView {
-            server,
-            ..self.stopped()
+            data: known.data,
+            writes: known.writes,
+            fed: known.fed,
+            taken: clock::now(),
+            ..PgView::unknown()
         }
-    }
-
-    /// Counts the beginnings and ends of jobs.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn next_generation(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// True if Postgres is about to become something else.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::machine::{Data, PgView, Point, Position, Server};
+use howdah_ha::machine::{PgView, Point, Position, Server};
 use howdah_postgres::{Duty, Place, Session, SqlError};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
@@ -21,20 +21,19 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A server that gives no answer for so long cannot serve.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// Looks at the Postgres of one member. One look at a time.
+/// Looks at the Postgres of one member.
 #[derive(Default)]
-pub(crate) struct Observer {
+struct Observer {
     session: Option<(i32, Session)>,
     answered: Option<Instant>,
 }
 
 /// Looks again and again.
 pub(crate) async fn observe(member: Arc<Member>) {
+    let mut observer = Observer::default();
     loop {
-        let generation = member.generation();
-        let seen = member.observer.lock().await.look(&member).await;
-        if let Some(view) = seen {
-            member.tell(Input::Observed { generation, view });
+        if let Some(view) = observer.look(&member).await {
+            member.tell(Input::Observed(view));
         }
         let pause = if member.is_unsettled() { SOON } else { REST };
         tokio::select! {
@@ -47,46 +46,32 @@ pub(crate) async fn observe(member: Arc<Member>) {
 impl Observer {
     /// What there is now; none if the server does not answer in time, in which case the last look stands
     /// for a little.
-    pub(crate) async fn look(&mut self, member: &Member) -> Option<PgView> {
+    async fn look(&mut self, member: &Member) -> Option<PgView> {
+        // What is seen was so after this time, never before.
+        let before = member.stopped();
         let Some(running) = member.running() else {
             self.session = None;
             self.answered = None;
-            return Some(member.stopped());
+            return Some(before);
         };
         if !running.postmaster.is_ready() {
             self.session = None;
-            return Some(self.starting(member, &running));
+            return Some(starting(member, &running, before));
         }
-        match timeout(LOOK, self.ask(member, &running)).await {
+        match timeout(LOOK, self.ask(member, &running, before.clone())).await {
             Ok(Ok(view)) => {
                 self.answered = Some(Instant::now());
                 Some(view)
             }
             Ok(Err(error)) => {
                 debug!(error = %Chain(&error), "postgres gives no account of itself");
-                self.silent(member, &running)
+                self.silent(member, &running, before)
             }
-            Err(_) => self.silent(member, &running),
+            Err(_) => self.silent(member, &running, before),
         }
     }
 
-    /// A server that starts is where it was put; nothing is known of its place.
-    fn starting(&self, member: &Member, running: &Running) -> PgView {
-        PgView {
-            server: if running.writable {
-                // The restart that is under way ends when it is ready.
-                Server::Stopped
-            } else {
-                Server::Standby {
-                    upstream: member.upstream(),
-                    receiving: true,
-                }
-            },
-            ..member.stopped()
-        }
-    }
-
-    fn silent(&mut self, member: &Member, running: &Running) -> Option<PgView> {
+    fn silent(&mut self, member: &Member, running: &Running, before: PgView) -> Option<PgView> {
         self.session = None;
         let since = *self.answered.get_or_insert_with(Instant::now);
         let over = since.elapsed() >= SILENT && running.postmaster.ended().is_none();
@@ -94,24 +79,26 @@ impl Observer {
             server: if running.writable {
                 Server::Primary
             } else {
-                Server::Standby {
-                    upstream: member.upstream(),
-                    receiving: true,
-                }
+                standby(member)
             },
             writes: false,
-            ..member.stopped()
+            ..before
         })
     }
 
-    async fn ask(&mut self, member: &Member, running: &Running) -> Result<PgView, SqlError> {
+    async fn ask(
+        &mut self,
+        member: &Member,
+        running: &Running,
+        before: PgView,
+    ) -> Result<PgView, SqlError> {
         let pid = running.postmaster.pid();
         let usable = matches!(&self.session, Some((of, session)) if *of == pid && !session.is_closed());
         if !usable {
             self.session = Some((pid, member.instance.connect().await?));
         }
         let Some((_, session)) = &self.session else {
-            return Ok(member.stopped());
+            return Ok(before);
         };
         let duty = session.duty().await?;
         let place = member.instance.place(session).await?;
@@ -131,8 +118,29 @@ impl Observer {
             position: place.map(position),
             standbys,
             open: !duty.in_recovery && member.is_open(),
-            ..member.stopped()
+            ..before
         })
+    }
+}
+
+/// A server that starts is where it was put; nothing is known of its place.
+fn starting(member: &Member, running: &Running, before: PgView) -> PgView {
+    PgView {
+        server: if running.writable {
+            // The restart that is under way ends when it is ready.
+            Server::Stopped
+        } else {
+            standby(member)
+        },
+        ..before
+    }
+}
+
+/// A standby of which nothing more is known than what it was told.
+fn standby(member: &Member) -> Server {
+    Server::Standby {
+        upstream: member.upstream(),
+        receiving: true,
     }
 }
 
@@ -156,16 +164,5 @@ fn position(place: Place) -> Position {
             .into_iter()
             .map(|(timeline, lsn)| point(timeline, lsn))
             .collect(),
-    }
-}
-
-/// A member whose server does not run.
-pub(crate) fn stopped(data: Data, writes: bool, fed: bool) -> PgView {
-    PgView {
-        data,
-        server: Server::Stopped,
-        writes,
-        fed,
-        ..PgView::unknown()
     }
 }

@@ -110,6 +110,7 @@ fn former(annotations: &BTreeMap<String, String>) -> Result<Record, Error> {
         paused: false,
         fenced: [].into(),
         intent: None,
+        wait_out: None,
     })
 }
 

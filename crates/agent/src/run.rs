@@ -223,6 +223,7 @@ async fn open(config: &Config, programs: Programs) -> Result<Opened, Error> {
     let identity = Identity {
         name: config.instance.clone(),
         superuser: mounted.credentials.superuser.name.clone(),
+        replication: mounted.credentials.replication.name.clone(),
         listen: config.bind,
     };
     let instance = Instance::new(layout, programs, identity).map_err(Error::Open)?;

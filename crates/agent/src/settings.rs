@@ -83,14 +83,7 @@ impl Replication {
     fn timing(self) -> Timing {
         match self.profile {
             Profile::Fast => Timing::FAST,
-            Profile::Fleet => Timing {
-                renew: Duration::from_millis(2_000),
-                hold: Duration::from_millis(8_500),
-                wait_out: Duration::from_millis(10_000),
-                grant: Duration::from_millis(4_000),
-                rely: Duration::from_millis(3_980),
-                ..Timing::FAST
-            },
+            Profile::Fleet => Timing::FLEET,
         }
     }
 }

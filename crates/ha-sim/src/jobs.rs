@@ -69,16 +69,17 @@ impl World {
                 | Job::Clone { .. }
                 | Job::Promote { .. }
         );
-        let stands =
-            this.frozen || (this.pg.frozen && job != Job::Kill) || (this.disk_hangs && disk);
+        let stands = this.frozen
+            || this.paused
+            || (this.pg.frozen && job != Job::Kill)
+            || (this.disk_hangs && disk);
         if stands {
             self.later(50_000, Happening::JobDone(node, life, number));
             return;
         }
         let end = self.finish_job(node, job);
-        let view = self.nodes[node].view(self.now);
-        self.feed(node, Event::Postgres(view));
         self.feed(node, Event::Job(end));
+        self.look(node);
     }
 
     fn finish_job(&mut self, node: usize, job: Job) -> JobEnd {

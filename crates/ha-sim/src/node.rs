@@ -33,6 +33,7 @@ pub(crate) struct Node {
     pub(crate) pg: Pg,
     pub(crate) agent: Option<Agent>,
     pub(crate) life: u64,
+    pub(crate) look_at: u64,
     pub(crate) durable: Durable,
     /// The clock: microseconds behind the true time, and its drift in parts per million.
     pub(crate) behind: u64,
@@ -56,6 +57,7 @@ impl Node {
             pg: Pg::new(),
             agent: None,
             life: 0,
+            look_at: 0,
             durable: Durable::default(),
             behind: 0,
             drift,
@@ -106,14 +108,15 @@ impl Node {
         let stuck = self
             .stuck_since
             .is_some_and(|since| now.saturating_sub(since) >= PROBE);
-        let runs = self.pg.running != Running::Stopped;
+        // What does not answer tells nothing but that it runs.
+        let answers = self.pg.running != Running::Stopped && !self.pg.frozen;
         let copy = self.pg.copy.as_ref();
-        let standbys = self
-            .pg
-            .senders
-            .iter()
-            .filter(|(_, sender)| now.saturating_sub(sender.contact) < SENDER_TIMEOUT);
+        let standbys =
+            self.pg.senders.iter().filter(|(_, sender)| {
+                answers && now.saturating_sub(sender.contact) < SENDER_TIMEOUT
+            });
         PgView {
+            taken: self.clock(now),
             data: copy.map_or(Data::Empty, |copy| Data::Copy(copy.system)),
             server: match self.pg.running {
                 Running::Stopped => Server::Stopped,
@@ -123,7 +126,9 @@ impl Node {
                     receiving: self.pg.receiving,
                 },
             },
-            position: copy.filter(|_| runs).map(crate::postgres::Copy::position),
+            position: copy
+                .filter(|_| answers)
+                .map(crate::postgres::Copy::position),
             standbys: standbys
                 .map(|(node, sender)| (member(*node), lsn(sender.flushed)))
                 .collect(),

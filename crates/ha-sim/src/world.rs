@@ -6,7 +6,7 @@ mod happen;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-use howdah_ha::machine::{ApiEnd, Holder, Message, Policy, Read, Rule, Rules};
+use howdah_ha::machine::{ApiEnd, Holder, Message, PgView, Policy, Read, Rule, Rules};
 
 use crate::faults::{self, Fault, Kind};
 use crate::kube::{Kube, Request};
@@ -63,6 +63,7 @@ pub struct Outcome {
 pub(crate) enum Happening {
     Tick(usize, u64),
     Boot(usize),
+    Seen(usize, u64, Box<PgView>),
     Deliver(usize, Holder, Message),
     ApiArrive(usize, u64, u64, Request),
     ApiReply(usize, u64, u64, ApiEnd),

@@ -38,8 +38,8 @@ mod seal;
 mod state;
 mod step;
 
-pub use action::{Action, Job, Names};
-pub use config::{Config, Policy, Timing};
+pub use action::{Action, Asked, Job, Names, Refusal};
+pub use config::{Config, Policy, Settings, Timing};
 pub use control::{Cohort, Intent, Record};
 pub use event::{ApiEnd, Data, Event, JobEnd, PgView, Read, Server, Version};
 pub use ids::{Boot, Holder, Member};
@@ -47,7 +47,7 @@ pub use invariant::{Rule, Rules};
 pub use message::{Message, Report};
 pub use phase::{Candidate, Change, Fenced, Phase, Primary, Promoting, Rejoin, Restart, Stage};
 pub use position::{Point, Position};
-pub use state::{Durable, State, Step};
+pub use state::{Call, Durable, Given, Leader, Mark, Observed, State, Step};
 pub use step::step;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::files;
 use crate::instance::{Identity, Instance, PORT};
 use crate::layout::Layout;
 use crate::quote;
+use crate::synchronous::Synchronous;
 
 /// The first line of every file.
 const MANAGED: &str = "# managed by howdah: changes made here are overwritten\n";
@@ -24,8 +25,12 @@ pub struct Configuration {
     pub parameters: String,
     /// Client authentication rules; the agent's own rule comes before them.
     pub hba: String,
-    /// The member to stream from; none on a primary.
+    /// The member to stream from; none on a primary, and on a standby that must receive nothing.
     pub upstream: Option<Upstream>,
+    /// Whom a commit waits for.
+    pub synchronous: Synchronous,
+    /// False to let in nobody but the superuser on the local socket and other members.
+    pub admits: bool,
 }
 
 /// The member that a standby streams from, and how to get in.
@@ -84,13 +89,13 @@ impl Instance {
     /// read them again.
     pub async fn configure(&self, configuration: &Configuration) -> Result<bool, Error> {
         let data = self.layout().data();
-        let control = match configuration.upstream {
-            Some(_) => Some(
-                control::read(self.programs(), &data)
-                    .await
-                    .map_err(|error| Error::Control(Box::new(error)))?,
-            ),
-            None => None,
+        // A standby keeps its primary's values also while it is told to receive nothing.
+        let standby = configuration.upstream.is_some() || Layout::standby_signal(&data).exists();
+        let control = if standby {
+            let read = control::read(self.programs(), &data).await;
+            Some(read.map_err(|error| Error::Control(Box::new(error)))?)
+        } else {
+            None
         };
         let server = server_configuration(
             self.identity(),
@@ -99,15 +104,19 @@ impl Instance {
             configuration,
             control.as_ref(),
         );
-        let hba = hba(&self.identity().superuser, &configuration.hba);
+        let hba = hba(self.identity(), configuration);
         let ident = ident(self.system_user(), &self.identity().superuser);
         let passfile = configuration.upstream.as_ref().map(Upstream::passfile);
         let layout = self.layout().clone();
         files::blocking(move || {
             let mut changed = files::write_if_changed(&layout.hba(), &hba, 0o600)?;
             changed |= files::write_if_changed(&layout.ident(), &ident, 0o600)?;
-            if let Some(passfile) = passfile {
-                files::write_if_changed(&layout.passfile(), &passfile, 0o600)?;
+            match passfile {
+                Some(passfile) => {
+                    files::write_if_changed(&layout.passfile(), &passfile, 0o600)?;
+                }
+                // Whoever has not read the new settings yet cannot get in at the former upstream.
+                None => files::remove_file_if_present(&layout.passfile())?,
             }
             let path = layout.server_configuration();
             Ok(changed | files::write_if_changed(&path, &server, 0o600)?)
@@ -129,7 +138,7 @@ fn agent_settings(
     identity: &Identity,
     layout: &Layout,
     version: PgVersion,
-    upstream: Option<&Upstream>,
+    configuration: &Configuration,
 ) -> Vec<(&'static str, String)> {
     let text = |value: &str| value.to_owned();
     let listen = identity.listen.map_or(text("*"), |ip| ip.to_string());
@@ -143,7 +152,11 @@ fn agent_settings(
         ("password_encryption", text("scram-sha-256")),
         ("lc_messages", text("C")),
         ("hot_standby", text("on")),
-        ("restart_after_crash", text("on")),
+        // A crashed backend ends Postgres, and the agent starts it again: otherwise it would let clients
+        // see recovered commits that no standby has yet, before anybody could close the door.
+        ("restart_after_crash", text("off")),
+        // A rewind needs it where there are no checksums, and it costs nothing where there are.
+        ("wal_log_hints", text("on")),
         ("archive_mode", text("on")),
         // Keeps archiving on, which only a restart can change, until there is somewhere to archive to.
         ("archive_command", text("true")),
@@ -152,15 +165,21 @@ fn agent_settings(
         ("wal_retrieve_retry_interval", text("100ms")),
         ("wal_receiver_timeout", text("5s")),
         ("wal_sender_timeout", text("5s")),
-        ("synchronous_standby_names", text("")),
+        (
+            "synchronous_standby_names",
+            configuration.synchronous.names(),
+        ),
     ];
     if version.major().number() >= 17 {
         settings.push(("allow_alter_system", text("off")));
     }
     let name = identity.name.to_string();
-    let (conninfo, slot) = upstream.map_or_else(Default::default, |upstream| {
-        (upstream.conninfo(&name, layout), identity.name.slot())
-    });
+    let (conninfo, slot) = configuration
+        .upstream
+        .as_ref()
+        .map_or_else(Default::default, |upstream| {
+            (upstream.conninfo(&name, layout), identity.name.slot())
+        });
     settings.push(("primary_conninfo", conninfo));
     settings.push(("primary_slot_name", slot));
     settings
@@ -176,8 +195,7 @@ fn server_configuration(
     let mut text = String::from(MANAGED);
     text.push_str(&configuration.parameters);
     text.push_str("\n# The lines from here on belong to the agent.\n");
-    let agent = agent_settings(identity, layout, version, configuration.upstream.as_ref());
-    for (name, value) in agent {
+    for (name, value) in agent_settings(identity, layout, version, configuration) {
         let _ = writeln!(text, "{name} = {}", quote::setting(&value));
     }
     for (name, value) in raised(&configuration.parameters, control) {
@@ -215,8 +233,17 @@ fn configured<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
         .next_back()
 }
 
-fn hba(superuser: &str, rules: &str) -> String {
-    let superuser = quote::rule(superuser);
+fn hba(identity: &Identity, configuration: &Configuration) -> String {
+    let superuser = quote::rule(&identity.superuser);
+    let rules = if configuration.admits {
+        configuration.hba.clone()
+    } else {
+        let member = quote::rule(&identity.replication);
+        format!(
+            "host replication {member} all scram-sha-256\n\
+             host postgres {member} all scram-sha-256\n"
+        )
+    };
     format!("{MANAGED}local all {superuser} peer map={MAP}\n{rules}\n")
 }
 

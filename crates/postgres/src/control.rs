@@ -113,6 +113,14 @@ fn parse(report: &str) -> Result<ControlData, Error> {
     })
 }
 
+/// An error with its cause, for people.
+pub(crate) fn describe(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 fn value<T: std::str::FromStr>(
     fields: &BTreeMap<&str, &str>,
     name: &'static str,

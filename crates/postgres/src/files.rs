@@ -91,6 +91,33 @@ pub(crate) fn write(path: &Utf8Path, content: &str, mode: u32) -> Result<(), Err
     sync_parent(path)
 }
 
+/// Copies a file that may already be gone.
+pub(crate) fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
+    match fs::copy(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::of("copy", from)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file a second name, or copies it to another file system. The name may already be there, and
+/// the file gone.
+pub(crate) fn link_or_copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(from, to),
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
+            ) =>
+        {
+            Err(Error::of("link", from)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Renames, then syncs the folders of both names. The target must not exist or be an empty folder.
 pub(crate) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(Error::of("rename", from))?;

@@ -1,11 +1,12 @@
 //! What is in the data directory, found without a postmaster.
 
-use howdah_types::PgMajor;
+use howdah_types::{PgMajor, SystemIdentifier};
 
 use crate::control::{self, ControlData};
 use crate::files;
 use crate::instance::Instance;
 use crate::layout::Layout;
+use crate::rewind;
 
 /// The state of a data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub enum DataDirectory {
         /// The version of the programs.
         programs: PgMajor,
     },
+    /// A rewind of a copy of that database system was cut short: it can only be replaced, or rewound
+    /// once more.
+    Unfinished(SystemIdentifier),
     /// There is something, but no usable database system.
     Damaged {
         /// What is wrong, for people.
@@ -55,6 +59,11 @@ impl Instance {
         if files::names(&data).map_err(Error::File)?.is_empty() {
             return Ok(DataDirectory::Empty);
         }
+        match rewind::unfinished(self.layout()).map_err(Error::File)? {
+            Some(Ok(system)) => return Ok(DataDirectory::Unfinished(system)),
+            Some(Err(_)) => return Ok(damaged("a rewind was cut short, of an unknown system")),
+            None => {}
+        }
         let version = files::read_if_present(&data.join("PG_VERSION")).map_err(Error::File)?;
         let Some(version) = version else {
             return Ok(damaged("the data directory has files but no PG_VERSION"));
@@ -71,7 +80,7 @@ impl Instance {
                 control,
                 standby: Layout::standby_signal(&data).exists(),
             })),
-            Err(error) if error.is_damage() => Ok(damaged(&describe(&error))),
+            Err(error) if error.is_damage() => Ok(damaged(&control::describe(&error))),
             Err(error) => Err(Error::Control(Box::new(error))),
         }
     }
@@ -80,12 +89,5 @@ impl Instance {
 fn damaged(why: &str) -> DataDirectory {
     DataDirectory::Damaged {
         why: why.to_owned(),
-    }
-}
-
-fn describe(error: &control::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }

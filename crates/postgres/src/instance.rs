@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Uid, User};
 
+use crate::disk::DiskProbe;
 use crate::files;
 use crate::layout::Layout;
 use crate::programs::Programs;
@@ -28,6 +29,8 @@ pub struct Identity {
     pub name: InstanceName,
     /// The name of the superuser role.
     pub superuser: String,
+    /// The name of the role that members connect to each other with.
+    pub replication: String,
     /// The one address to listen on; none for all.
     pub listen: Option<IpAddr>,
 }
@@ -62,6 +65,7 @@ pub struct Instance {
     programs: Programs,
     identity: Identity,
     system_user: String,
+    disk: DiskProbe,
 }
 
 /// The volume belongs to this process until the lock is dropped.
@@ -92,6 +96,7 @@ impl Instance {
             programs,
             identity,
             system_user,
+            disk: DiskProbe::default(),
         })
     }
 
@@ -147,6 +152,11 @@ impl Instance {
     /// Who it is.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The one probe of the volume that may be under way.
+    pub(crate) fn disk(&self) -> &DiskProbe {
+        &self.disk
     }
 
     /// The user of the operating system that everything runs as.

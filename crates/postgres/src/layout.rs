@@ -55,6 +55,23 @@ impl Layout {
         self.own().join("passfile")
     }
 
+    /// The WAL of diverged histories, kept for people.
+    pub fn diverged(&self) -> Utf8PathBuf {
+        self.own().join("diverged")
+    }
+
+    pub(crate) fn rewind_marker(&self) -> Utf8PathBuf {
+        self.own().join("rewinding")
+    }
+
+    pub(crate) fn rewind_wal(&self) -> Utf8PathBuf {
+        self.own().join("rewind-wal")
+    }
+
+    pub(crate) fn rewind_log(&self) -> Utf8PathBuf {
+        self.own().join("rewind.log")
+    }
+
     pub(crate) fn lock(&self) -> Utf8PathBuf {
         self.own().join("lock")
     }

@@ -12,7 +12,9 @@ use tokio::sync::watch;
 use crate::files;
 use crate::instance::Instance;
 use crate::layout::Layout;
+use crate::placeholder;
 use crate::process;
+use crate::rewind;
 
 /// How long an immediate shutdown may take before everything is killed.
 const IMMEDIATE: Duration = Duration::from_secs(5);
@@ -39,6 +41,9 @@ pub enum Error {
     /// A standby's directory must not be started writable.
     #[error("the data directory is that of a standby")]
     IsStandby,
+    /// A rewind of the directory was cut short.
+    #[error("a rewind of the data directory was cut short")]
+    Unfinished,
     /// Processes of a former postmaster cannot be ended.
     #[error("processes of a former postmaster do not end")]
     LeftOver,
@@ -105,24 +110,32 @@ impl Instance {
         self.start().await
     }
 
-    /// Starts the postmaster in recovery.
+    /// Starts the postmaster in recovery. That it is a standby is on disk before it starts.
     pub async fn start_standby(&self) -> Result<Postmaster, Error> {
         let signal = Layout::standby_signal(&self.layout().data());
-        files::blocking(move || files::write_if_changed(&signal, "", 0o600))
-            .await
-            .map_err(Error::File)?;
+        files::blocking(move || {
+            // It may be there without having reached the disk.
+            files::write(&signal, "", 0o600)
+        })
+        .await
+        .map_err(Error::File)?;
         self.start().await
     }
 
     async fn start(&self) -> Result<Postmaster, Error> {
         self.end_left_over_postmaster().await?;
         let layout = self.layout().clone();
-        files::blocking(move || {
+        let unfinished = files::blocking(move || {
             files::make_private(&layout.data())?;
-            remove_misleading_pid_file(&layout.data())
+            remove_misleading_pid_file(&layout.data())?;
+            placeholder::remove_stale(&layout.data())?;
+            Ok(rewind::unfinished(&layout)?.is_some())
         })
         .await
         .map_err(Error::File)?;
+        if unfinished {
+            return Err(Error::Unfinished);
+        }
         let data = self.layout().data();
         let mut command = self.programs().command("postgres");
         // Its own process group: a Ctrl-C at a terminal is for the agent, which then stops it in order.
@@ -152,6 +165,11 @@ impl Postmaster {
     /// The number of the process.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw()
+    }
+
+    /// The directory that it works in.
+    pub(crate) fn data(&self) -> &Utf8Path {
+        &self.data
     }
 
     /// The exit status, if it has ended.

@@ -151,6 +151,38 @@ pub(crate) async fn run(
     Ok(report)
 }
 
+/// Runs a program to its end, with its complaints in a file, where they can be read also if this is
+/// cut short. Dropping the future kills it.
+pub(crate) async fn run_logged(
+    mut command: Command,
+    program: &'static str,
+    log: &Utf8Path,
+) -> Result<(), Error> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing(program),
+        _ => Error::Run { program, source },
+    };
+    let file = std::fs::File::create(log).map_err(|source| Error::Run { program, source })?;
+    let status = command
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(file)
+        .kill_on_drop(true)
+        .status()
+        .await
+        .map_err(failed)?;
+    if status.success() {
+        return Ok(());
+    }
+    let log = std::fs::read(log).unwrap_or_default();
+    Err(Error::Failed {
+        program,
+        status,
+        complaint: complaint(&String::from_utf8_lossy(&log)),
+    })
+}
+
 /// The last lines of a program's standard error, as one line.
 fn complaint(stderr: &str) -> String {
     let lines: Vec<&str> = stderr

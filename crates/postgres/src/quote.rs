@@ -1,5 +1,5 @@
-//! Quoting for the five syntaxes that this crate writes: configuration files, connection strings,
-//! password files, authentication rules and replication slots' SQL.
+//! Quoting for the syntaxes that this crate writes: configuration files, connection strings, password
+//! files, authentication rules and shell commands.
 
 /// A value in `postgresql.conf` (manual 19.1.2): quotes and backslashes are doubled, and line breaks,
 /// which would end the line, become escapes.
@@ -28,6 +28,11 @@ pub(crate) fn rule(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A word in a shell command.
+pub(crate) fn shell(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +43,6 @@ mod tests {
         assert_eq!(conninfo("a'b\\c"), "'a\\'b\\\\c'");
         assert_eq!(passfile("a:b\\c"), "a\\:b\\\\c");
         assert_eq!(rule("all\"x"), "\"all\"\"x\"");
+        assert_eq!(shell("a'b $c"), "'a'\\''b $c'");
     }
 }

@@ -33,13 +33,25 @@ pub struct Credentials {
 struct Rights {
     superuser: bool,
     replication: bool,
-    /// Reads server statistics, with which a standby learns whether its WAL is still there.
-    monitor: bool,
+    /// Reads server statistics, with which a standby learns whether its WAL is still there, and the
+    /// server's files, with which it is rewound.
+    member: bool,
 }
+
+/// What `pg_rewind` calls on its source (manual, `pg_rewind`).
+const REWIND_FUNCTIONS: &str = "\
+pg_catalog.pg_ls_dir(text, boolean, boolean), pg_catalog.pg_stat_file(text, boolean), \
+pg_catalog.pg_read_binary_file(text), \
+pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)";
 
 const STATE: &str = "\
 SELECT rolsuper, rolreplication, rolcanlogin, rolpassword,
-  pg_catalog.pg_has_role(oid, 'pg_monitor', 'MEMBER') AS monitor
+  pg_catalog.pg_has_role(oid, 'pg_monitor', 'MEMBER')
+  AND pg_catalog.has_function_privilege(oid, 'pg_catalog.pg_ls_dir(text, boolean, boolean)', 'EXECUTE')
+  AND pg_catalog.has_function_privilege(oid, 'pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')
+  AND pg_catalog.has_function_privilege(oid, 'pg_catalog.pg_read_binary_file(text)', 'EXECUTE')
+  AND pg_catalog.has_function_privilege(
+    oid, 'pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)', 'EXECUTE') AS member
 FROM pg_catalog.pg_authid WHERE rolname = $1";
 
 impl Session {
@@ -48,7 +60,7 @@ impl Session {
         let none = Rights {
             superuser: false,
             replication: false,
-            monitor: false,
+            member: false,
         };
         let superuser = Rights {
             superuser: true,
@@ -56,7 +68,7 @@ impl Session {
         };
         let replication = Rights {
             replication: true,
-            monitor: true,
+            member: true,
             ..none
         };
         let mut changed = 0;
@@ -95,12 +107,15 @@ impl Session {
                 }
             }
         }
-        let monitors = match rows.first() {
-            Some(row) => column::<bool>(WHAT, row, "monitor")?,
+        let is_member = match rows.first() {
+            Some(row) => column::<bool>(WHAT, row, "member")?,
             None => false,
         };
-        if rights.monitor && !monitors {
+        if rights.member && !is_member {
             sql.push(format!("GRANT pg_monitor TO {role}"));
+            sql.push(format!(
+                "GRANT EXECUTE ON FUNCTION {REWIND_FUNCTIONS} TO {role}"
+            ));
         }
         if sql.is_empty() {
             return Ok(false);

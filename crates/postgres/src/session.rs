@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage, types::ToSq
 
 use crate::configuration::Upstream;
 use crate::instance::{Instance, PORT};
+use crate::probe::WriteProbe;
 
 /// The time for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -58,6 +59,8 @@ pub struct Session {
     client: Client,
     pump: JoinHandle<()>,
     statement: Duration,
+    config: Config,
+    probe: WriteProbe,
 }
 
 impl Drop for Session {
@@ -143,7 +146,28 @@ impl Session {
             client,
             pump,
             statement,
+            config,
+            probe: WriteProbe::default(),
         })
+    }
+
+    /// A second session like this one. Its server process is forked anew, so that it begins with the
+    /// settings that the postmaster has.
+    pub(crate) async fn again(&self) -> Result<Self, Error> {
+        Self::open_with(self.config.clone(), self.statement).await
+    }
+
+    /// Like [`Session::again`], for statements whose commits wait for no standby.
+    pub(crate) async fn again_local(&self) -> Result<Self, Error> {
+        let mut config = self.config.clone();
+        let options = config.get_options().unwrap_or_default().to_owned();
+        config.options(format!("{options} -c synchronous_commit=local"));
+        Self::open_with(config, self.statement).await
+    }
+
+    /// The one test write that may be under way.
+    pub(crate) fn write_probe(&self) -> &WriteProbe {
+        &self.probe
     }
 
     /// True if the connection is gone.
@@ -173,6 +197,34 @@ impl Session {
     pub(crate) async fn execute(&self, what: &'static str, sql: &str) -> Result<(), Error> {
         let answer = self.within(what, self.client.simple_query(sql)).await;
         answer.map(|_: Vec<SimpleQueryMessage>| ())
+    }
+
+    /// Runs statements that take no values; for callers that have a deadline of their own. The server's
+    /// limit on a statement still holds.
+    pub(crate) async fn execute_patiently(
+        &self,
+        what: &'static str,
+        sql: &str,
+    ) -> Result<(), Error> {
+        self.client
+            .simple_query(sql)
+            .await
+            .map(|_: Vec<SimpleQueryMessage>| ())
+            .map_err(|source| Error::Statement { what, source })
+    }
+
+    /// Gives several steps together the time of one statement.
+    pub(crate) async fn in_time<T>(
+        &self,
+        what: &'static str,
+        steps: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::time::timeout(self.statement, steps)
+            .await
+            .map_err(|_| Error::Deadline {
+                what,
+                after: self.statement,
+            })?
     }
 
     async fn within<T>(

@@ -48,11 +48,7 @@ impl Session {
     /// [`Session::pending_restart`] tells the truth.
     pub async fn reload(&self) -> Result<Reload, Error> {
         let before = self.loaded_at().await?;
-        self.execute(
-            "reload the configuration",
-            "SELECT pg_catalog.pg_reload_conf()",
-        )
-        .await?;
+        self.tell_to_reload().await?;
         let read = tokio::time::timeout(RELOAD, async {
             while self.loaded_at().await? == before {
                 tokio::time::sleep(LOOK).await;
@@ -73,6 +69,14 @@ impl Session {
             .file_error()
             .await?
             .map_or(Reload::Applied, Reload::Refused))
+    }
+
+    pub(crate) async fn tell_to_reload(&self) -> Result<(), Error> {
+        self.execute(
+            "reload the configuration",
+            "SELECT pg_catalog.pg_reload_conf()",
+        )
+        .await
     }
 
     /// The changes that wait for a restart, as this session sees them.

@@ -63,6 +63,9 @@ impl Staging {
             files::sync_file_system(&tablespaces.join(name))?;
         }
         files::rename(&self.data(), &layout.data())?;
+        // What was cut short was about the directory that was there before.
+        files::remove_file_if_present(&layout.rewind_marker())?;
+        files::remove_tree(&layout.rewind_wal())?;
         self.discard()
     }
 

@@ -3,6 +3,7 @@
 use howdah_types::{Lsn, SystemIdentifier, Timeline};
 
 use crate::session::{Error, Session, column, parsed};
+use crate::wal;
 
 const WHAT: &str = "ask postgres for its status";
 
@@ -126,7 +127,7 @@ impl Session {
             let file: Option<&str> = column(WHAT, &row, "wal_file")?;
             let replicas = self.replicas().await?;
             let standing = Standing::Primary { location, replicas };
-            (standing, file.and_then(timeline_of_file))
+            (standing, file.and_then(wal::timeline_of_segment))
         };
         Ok(Status {
             system: parsed(WHAT, &row, "system")?,
@@ -161,12 +162,6 @@ fn receiver(row: &tokio_postgres::Row) -> Result<Option<ReceiverStatus>, Error> 
     Ok(state.map(|state| ReceiverStatus { state, timeline }))
 }
 
-/// The first eight digits of a segment's file name are its timeline.
-fn timeline_of_file(name: &str) -> Option<Timeline> {
-    let number = u32::from_str_radix(name.get(..8)?, 16).ok()?;
-    Timeline::new(number)
-}
-
 impl Status {
     /// True if this is a standby that receives WAL as it is written.
     pub fn is_streaming(&self) -> bool {
@@ -182,17 +177,5 @@ impl Status {
             Standing::Primary { location, .. } => Some(*location),
             Standing::Standby { position, .. } => position.received.max(position.replayed),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_name_starts_with_its_timeline() {
-        let timeline = timeline_of_file("0000000A0000000100000002").unwrap();
-        assert_eq!(timeline.number(), 10);
-        assert_eq!(timeline_of_file("x"), None);
     }
 }

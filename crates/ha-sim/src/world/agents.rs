@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use howdah_ha::machine::{self, Action, Boot, Config, Event, Holder, Message, State, Timing};
+use howdah_ha::machine::{
+    self, Action, Boot, Config, Event, Holder, Message, PgView, Settings, State, Timing,
+};
 
 use super::{Happening, World};
 use crate::kube::Request;
 use crate::node::{Agent, index, member};
 use crate::postgres::Running;
 
-/// How often the driver looks at Postgres and at the time.
+/// How often the driver looks at the time.
 const TICK: u64 = 50_000;
+/// The longest pause between two looks at Postgres.
+const LOOK: u64 = 250_000;
 /// How long a call to the API may take.
 const CALL: u64 = 800_000;
 
@@ -22,13 +26,11 @@ impl World {
         let boot = Boot(self.rng.next());
         let jitter = self.rng.next();
         let me = member(node);
-        let peers = (0..self.nodes.len()).map(member).filter(|peer| *peer != me);
+        let settings = self.settings_of(node);
         let holder = Holder { member: me, boot };
         let config = Config {
             me: holder,
-            peers: peers.collect(),
-            policy: self.policy,
-            timing: Timing::FAST,
+            settings,
             may_bootstrap: node == 0 && self.ledger.served.is_empty(),
             jitter,
             rules: self.rules,
@@ -53,6 +55,19 @@ impl World {
         self.later(1, Happening::Tick(node, life));
     }
 
+    /// What that member is told of the cluster.
+    fn settings_of(&self, node: usize) -> Settings {
+        let members = (0..self.nodes.len()).map(member);
+        let peers = members.clone().filter(|peer| *peer != member(node));
+        Settings {
+            peers: peers.collect(),
+            voters: members.clone().collect(),
+            synchronous: members.collect(),
+            policy: self.policy,
+            timing: Timing::FAST,
+        }
+    }
+
     pub(super) fn tick(&mut self, node: usize, life: u64) {
         if self.nodes[node].life != life || self.nodes[node].agent.is_none() {
             return;
@@ -65,19 +80,31 @@ impl World {
         if this.frozen || this.paused || !this.powered {
             return;
         }
-        let view = this.view(now);
-        let same = this
-            .agent
-            .as_ref()
-            .and_then(|agent| agent.state.as_ref())
-            .is_some_and(|state| state.pg == view);
-        // An idle primary's standbys count as moving only when they are looked at.
-        let event = if same && view.standbys.is_empty() {
-            Event::Tick
-        } else {
-            Event::Postgres(view)
-        };
-        self.feed(node, event);
+        if now >= this.look_at {
+            let pause = self.rng.between(20_000, LOOK);
+            self.nodes[node].look_at = now + pause;
+            self.look(node);
+        }
+        self.feed(node, Event::Tick);
+    }
+
+    /// The driver looks at Postgres; what it saw comes a little later.
+    pub(crate) fn look(&mut self, node: usize) {
+        let this = &self.nodes[node];
+        if this.agent.is_none() || this.frozen || this.paused || !this.powered {
+            return;
+        }
+        let view = this.view(self.now);
+        let life = this.life;
+        let slow = self.rng.percent(4);
+        let delay = self.rng.between(500, if slow { 300_000 } else { 8_000 });
+        self.later(delay, Happening::Seen(node, life, Box::new(view)));
+    }
+
+    pub(super) fn seen(&mut self, node: usize, life: u64, view: PgView) {
+        if self.nodes[node].life == life {
+            self.feed(node, Event::Postgres(view));
+        }
     }
 
     /// Gives an event to the machine, at once or when the agent gets to it.
@@ -194,6 +221,9 @@ impl World {
                         self.later(delay, Happening::Route(node, epoch, unless_newer));
                     }
                 }
+                Action::Refuse { asked, why } => {
+                    self.tell(|_| format!("m{node} refuses {asked:?}: {why}"));
+                }
                 Action::Exit => {}
             }
         }
@@ -278,6 +308,7 @@ impl World {
             self.tell(|_| format!("m{node} postgres is killed"));
         }
         self.nodes[node].pg.kill(now);
+        self.look(node);
     }
 
     pub(super) fn kill_agent(&mut self, node: usize) {

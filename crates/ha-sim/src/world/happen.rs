@@ -12,6 +12,7 @@ impl World {
         match happening {
             Happening::Tick(node, life) => self.tick(node, life),
             Happening::Boot(node) => self.boot(node),
+            Happening::Seen(node, life, view) => self.seen(node, life, *view),
             Happening::Deliver(to, from, message) => self.deliver(to, from, message),
             Happening::ApiArrive(node, life, call, request) => {
                 self.api_arrive(node, life, call, request);

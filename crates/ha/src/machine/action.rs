@@ -1,14 +1,15 @@
 //! What the machine tells the driver to do. Everything may be told again.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use howdah_types::{Lsn, Timeline};
 
-use super::control::Record;
+use super::control::{Intent, Record};
 use super::event::Version;
 use super::ids::Member;
 use super::message::Message;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// The synchronous standbys as Postgres has them.
@@ -88,6 +89,56 @@ pub enum Action {
         /// True: an older epoch gives way.
         unless_newer: bool,
     },
+    /// What people asked for cannot be done, and is not tried any longer.
+    Refuse {
+        /// What they asked for.
+        asked: Asked,
+        /// Why not.
+        why: Refusal,
+    },
     /// Everything is stopped.
     Exit,
+}
+
+/// A wish of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// That the holder hands over, by the record's intent, which is cleared.
+    Intent(Intent),
+    /// That this member replaces its copy.
+    Reinitialise,
+}
+
+/// Why a wish is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// The member holds the epoch.
+    Holds,
+    /// The member may not take over, or is no member.
+    NoVoter,
+    /// The member is fenced.
+    Fenced,
+    /// The member, or every other voter, does not stream from the holder.
+    NotStreaming,
+    /// It streams, and is too far behind.
+    Behind,
+}
+
+impl Refusal {
+    /// True if waiting a little may help.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::NotStreaming | Self::Behind)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Holds => "it is the primary",
+            Self::NoVoter => "it is no member that may become primary",
+            Self::Fenced => "it is fenced",
+            Self::NotStreaming => "it does not stream from the primary",
+            Self::Behind => "it is too far behind the primary",
+        })
+    }
 }

@@ -10,6 +10,7 @@ use super::invariant::Rule;
 use super::phase::{Change, Phase, Primary};
 use super::position::Point;
 use super::step::Machine;
+use crate::time::Instant;
 
 impl Machine {
     /// Does the part of a change that happens in Postgres.
@@ -58,10 +59,22 @@ impl Machine {
             })
     }
 
+    /// More acknowledgements. While some are needed already, by no member that is not in the cohort: what it
+    /// acknowledged would be unknown to the record until the change is written.
     fn rise(&self, cohort: &Cohort) -> Option<Change> {
-        let acks = self.s.config.policy.acks();
-        let standbys = self.caught_up();
-        (cohort.acks < acks && standbys.len() >= usize::from(acks)).then_some(Change {
+        let policy = self.s.config.settings.policy;
+        let near = self.near(&self.s.config.settings.synchronous);
+        let standbys: BTreeSet<_> = match cohort.acks {
+            0 => near,
+            _ => cohort.standbys.intersection(&near).copied().collect(),
+        };
+        let have = u16::try_from(standbys.len()).unwrap_or(u16::MAX);
+        let acks = match policy {
+            Policy::Sync { .. } => policy.acks().min(have),
+            // Always so many: until there are, writes wait.
+            Policy::Strict { .. } | Policy::Async => policy.acks(),
+        };
+        (cohort.acks < acks).then_some(Change {
             standbys,
             acks,
             cut: None,
@@ -70,46 +83,93 @@ impl Machine {
 
     /// Only without I7: the names that are set before the record says so.
     fn added_first(&self, cohort: &Cohort) -> Option<Names> {
+        let near = self.near(&self.s.config.settings.synchronous);
         if !self.keeps(Rule::AddToRecordFirst) && cohort.acks > 0 {
-            let both = cohort.standbys.union(&self.caught_up()).copied().collect();
+            let both = cohort.standbys.union(&near).copied().collect();
             return Some(Names {
                 standbys: both,
                 acks: cohort.acks,
             });
         }
-        (!self.keeps(Rule::DegradeInRecordFirst) && self.is_short(cohort)).then(|| Names {
-            standbys: BTreeSet::new(),
-            acks: 0,
-        })
+        let lower = self.lowered(cohort)?;
+        (!self.keeps(Rule::DegradeInRecordFirst)).then_some(lower)
     }
 
-    /// The standbys that stream and move; without acknowledgements, those that lag by little.
-    fn alive(&self) -> BTreeSet<Member> {
-        self.moved_within(self.s.config.timing.drop_standby)
-    }
-
-    /// The standbys that moved, or had nothing to do, just now.
-    fn caught_up(&self) -> BTreeSet<Member> {
-        self.moved_within(self.s.config.timing.heartbeat * 2)
-    }
-
-    /// What the async mode may lose is bounded only if who may take over lags by a bounded time.
-    fn moved_within(&self, limit: std::time::Duration) -> BTreeSet<Member> {
-        let since = match self.s.config.policy {
-            Policy::Async => &self.s.marks,
-            _ => &self.s.progress,
+    /// Those of the members that may be in the cohort.
+    pub(super) fn eligible(&self, members: impl Iterator<Item = Member>) -> BTreeSet<Member> {
+        let settings = &self.s.config.settings;
+        let fenced = |member: &Member| {
+            self.record()
+                .is_some_and(|record| record.fenced.contains(member))
         };
-        let near = since
-            .iter()
-            .filter(|(_, (_, at))| self.now.since(*at) < limit);
+        let voters = members.filter(|member| settings.voters.contains(member) && !fenced(member));
+        let any = settings.policy == Policy::Async;
+        voters
+            .filter(|member| any || settings.synchronous.contains(member))
+            .collect()
+    }
+
+    /// The standbys that stream and move; in the async mode, those that lag by little.
+    fn alive(&self) -> BTreeSet<Member> {
+        let limit = self.s.config.settings.timing.drop_standby;
+        let recent = |at: Instant| self.now.since(at) < limit;
+        let moved = self.s.progress.iter();
+        let moved = moved.filter(|(member, (_, at))| match self.s.config.settings.policy {
+            // What may be lost is bounded only if who may take over lags by a bounded time.
+            Policy::Async => self
+                .s
+                .marks
+                .get(member)
+                .is_some_and(|mark| recent(mark.has)),
+            _ => recent(*at),
+        });
+        self.eligible(moved.map(|(member, _)| *member))
+    }
+
+    /// Those of the members that had everything, a moment ago.
+    pub(super) fn near(&self, of: &BTreeSet<Member>) -> BTreeSet<Member> {
+        let limit = self.s.config.settings.timing.heartbeat * 4;
+        let fenced = |member: &Member| {
+            self.record()
+                .is_some_and(|record| record.fenced.contains(member))
+        };
+        let near = self.s.marks.iter().filter(|(member, mark)| {
+            let voter = self.s.config.settings.voters.contains(member);
+            of.contains(member) && voter && !fenced(member) && self.now.since(mark.has) < limit
+        });
         near.map(|(member, _)| *member).collect()
     }
 
-    fn is_short(&self, cohort: &Cohort) -> bool {
+    /// A service begins, or begins again after a crash: everyone in the cohort has its time to come back.
+    pub(super) fn begin_service(&mut self) {
+        let standbys = self.record().map(|record| record.cohort.standbys.clone());
+        for member in standbys.unwrap_or_default() {
+            let at = self.now;
+            let entry = self.s.progress.entry(member);
+            entry.or_insert((howdah_types::Lsn::new(0), at)).1 = at;
+        }
+    }
+
+    /// The cohort with fewer acknowledgements, if that many are not wanted or cannot be had.
+    fn lowered(&self, cohort: &Cohort) -> Option<Names> {
+        let policy = self.s.config.settings.policy;
         let alive = self.alive();
-        matches!(self.s.config.policy, Policy::Sync { .. })
-            && cohort.acks > 0
-            && cohort.standbys.intersection(&alive).count() < usize::from(cohort.acks)
+        let alive = cohort.standbys.intersection(&alive).count();
+        let wanted = match policy {
+            Policy::Sync { .. } => {
+                let have = u16::try_from(alive).unwrap_or(u16::MAX);
+                policy.acks().min(have)
+            }
+            Policy::Strict { .. } | Policy::Async => policy.acks(),
+        };
+        let standbys = match wanted {
+            0 => BTreeSet::new(),
+            _ => cohort.standbys.clone(),
+        };
+        (wanted < cohort.acks).then_some(Names {
+            standbys,
+            acks: wanted,
+        })
     }
 
     /// The record with the change that is due, if one is.
@@ -122,9 +182,18 @@ impl Machine {
         }
         match &self.s.phase {
             Phase::Promoting(promoting) => self.established(record, *promoting),
-            Phase::Primary(primary) => self.changed_cohort(record, primary),
+            Phase::Primary(primary) => self.changed_service(record, primary),
             _ => None,
         }
+    }
+
+    fn changed_service(&self, record: &Record, primary: &Primary) -> Option<Record> {
+        if self.refuses(primary) {
+            let mut next = record.clone();
+            next.intent = None;
+            return Some(next);
+        }
+        self.changed_cohort(record, primary)
     }
 
     fn changed_cohort(&self, record: &Record, primary: &Primary) -> Option<Record> {
@@ -136,27 +205,27 @@ impl Machine {
             next.cohort.acks = change.acks;
             return Some(self.floored(record, next, lsn));
         }
-        if cohort.acks == 0 && self.s.config.policy == Policy::Async {
-            let alive = self.alive();
-            let kept = cohort.standbys.intersection(&alive).copied();
-            next.cohort.standbys = kept.chain(self.caught_up()).collect();
-            return (next.cohort.standbys != cohort.standbys).then_some(next);
-        }
-        if self.is_short(cohort) && self.s.pg.open {
-            // Recorded before it takes effect. From here only the writer itself may come back.
-            next.cohort.acks = 0;
-            next.cohort.standbys.clear();
-            next.older.clear();
-            let refuse = self.keeps(Rule::DegradeInRecordFirst)
-                || self.s.names.as_ref().is_some_and(|names| names.acks == 0);
-            return refuse.then_some(next);
-        }
-        if cohort.acks == 0 {
-            return None;
+        if let Some(lower) = self.lowered(cohort) {
+            // Recorded before it takes effect. Without any, only the writer itself may come back.
+            let recorded = self.keeps(Rule::DegradeInRecordFirst)
+                || self
+                    .s
+                    .names
+                    .as_ref()
+                    .is_some_and(|names| names.acks == lower.acks);
+            next.cohort.acks = lower.acks;
+            next.cohort.standbys = lower.standbys;
+            if lower.acks == 0 {
+                next.older.clear();
+            }
+            return recorded.then_some(next);
         }
         if !record.older.is_empty() && self.is_floor_reached(cohort) {
             next.older.clear();
             return Some(next);
+        }
+        if cohort.acks == 0 {
+            return self.changed_followers(record, next);
         }
         if !self.keeps(Rule::RemoveFromPostgresFirst) {
             let alive = self.alive();
@@ -167,12 +236,38 @@ impl Machine {
                 return Some(self.floored(record, next, end));
             }
         }
-        let added = cohort.standbys.union(&self.caught_up()).copied().collect();
+        let near = self.near(&self.s.config.settings.synchronous);
+        let added = cohort.standbys.union(&near).copied().collect();
         if added != cohort.standbys {
             next.cohort.standbys = added;
             return Some(next);
         }
         None
+    }
+
+    /// The async mode: who lags by little may take over, and only who holds what was acknowledged under a rule
+    /// of before: that lies below the place where the log ended when no acknowledgement was waited for any
+    /// longer.
+    fn changed_followers(&self, record: &Record, mut next: Record) -> Option<Record> {
+        if self.s.config.settings.policy != Policy::Async {
+            return None;
+        }
+        let free = self.s.names.as_ref().filter(|names| names.acks == 0);
+        let cut = free.and(self.s.cut)?;
+        let cohort = &record.cohort;
+        let known = cohort.floor.filter(|at| at.timeline == cohort.timeline);
+        let lsn = known.map_or(cut, |at| at.lsn.max(cut));
+        let alive = self.alive();
+        let near = self.near(&self.s.config.settings.voters);
+        let kept = cohort.standbys.intersection(&alive).copied().chain(near);
+        let holds = |member: &Member| {
+            let reached = self.s.progress.get(member);
+            reached.is_some_and(|(flushed, _)| *flushed >= lsn)
+        };
+        next.cohort.standbys = kept.filter(holds).collect();
+        let timeline = cohort.timeline;
+        next.cohort.floor = Some(Point { timeline, lsn });
+        (next.cohort.standbys != cohort.standbys).then_some(next)
     }
 
     /// INVARIANT I7: commits of before are below the floor, or the cohort of before is asked as well.
@@ -183,12 +278,14 @@ impl Machine {
         next
     }
 
+    /// True if every takeover that the cohort allows includes a member that holds the floor.
     fn is_floor_reached(&self, cohort: &Cohort) -> bool {
-        let names = Names {
-            standbys: cohort.standbys.clone(),
-            acks: cohort.acks,
+        let Some(floor) = cohort.floor.filter(|at| at.timeline == cohort.timeline) else {
+            return false;
         };
-        let floor = cohort.floor.filter(|at| at.timeline == cohort.timeline);
-        floor.is_some_and(|at| self.acknowledged(&names, at.lsn))
+        let holds = |member: &&Member| self.s.pg.standbys.get(member) >= Some(&floor.lsn);
+        let have = cohort.standbys.iter().filter(holds).count();
+        // Without standbys only the writer itself comes back, and it holds everything.
+        have >= cohort.blocking()
     }
 }

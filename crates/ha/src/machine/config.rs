@@ -1,4 +1,4 @@
-//! What a member is told at its start.
+//! What a member is told at its start, and what of it may change later.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub enum Policy {
         /// How many, at least one.
         acks: u16,
     },
-    /// By so many standbys as long as there are; without them, by none.
+    /// By so many standbys; if there are fewer, by those that there are, down to none.
     Sync {
         /// How many, at least one.
         acks: u16,
@@ -76,19 +76,51 @@ impl Timing {
         stop: Duration::from_millis(10_000),
         yielding: Duration::from_millis(5000),
     };
+
+    /// For many clusters on one control plane: half the writes, twice the patience.
+    pub const FLEET: Self = Self {
+        renew: Duration::from_millis(2000),
+        hold: Duration::from_millis(8500),
+        wait_out: Duration::from_millis(10_000),
+        heartbeat: Duration::from_millis(500),
+        grant: Duration::from_millis(4000),
+        rely: Duration::from_millis(3980),
+        drop_standby: Duration::from_millis(5000),
+        round: Duration::from_millis(3000),
+        rank: Duration::from_millis(300),
+        stop: Duration::from_millis(10_000),
+        yielding: Duration::from_millis(8000),
+    };
+
+    /// How much longer a candidate waits than a renewal holds: for drift and for the kill.
+    pub fn margin(&self) -> Duration {
+        self.wait_out.saturating_sub(self.hold)
+    }
 }
 
-/// The settings of one boot of a member.
+/// What may change while a member runs: scaling, roles, an edited mode. See [`super::Event::Configured`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// This boot.
-    pub me: Holder,
+pub struct Settings {
     /// The other members.
     pub peers: BTreeSet<Member>,
+    /// Who may take over and whose consent counts, this member included if it is one. A member that is no
+    /// voter follows whom it hears, and that is all it does.
+    pub voters: BTreeSet<Member>,
+    /// The voters whose acknowledgements count.
+    pub synchronous: BTreeSet<Member>,
     /// How writes are acknowledged.
     pub policy: Policy,
     /// Periods and limits.
     pub timing: Timing,
+}
+
+/// What a member is told at its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// This boot.
+    pub me: Holder,
+    /// What may change while it runs.
+    pub settings: Settings,
     /// True if this member may create a cluster's very first record. The operator grants it only as long
     /// as the cluster was never bootstrapped.
     pub may_bootstrap: bool,

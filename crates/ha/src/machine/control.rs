@@ -1,6 +1,7 @@
 //! The control record, and which seals allow a takeover.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use howdah_types::{SystemIdentifier, Timeline};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::ids::{Holder, Member};
 use super::invariant::{Rule, Rules};
 use super::message::Report;
 use super::position::Point;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 
 /// What people asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,22 @@ pub enum Intent {
         /// The wanted holder.
         to: Option<Member>,
     },
+    /// The holder is lost for good and too few others are left: that member shall take over, though writes
+    /// that were acknowledged may be missing in its copy. A holder that lives takes it for a switchover.
+    Failover {
+        /// The next holder. It alone acts on this, and only by people's word.
+        to: Member,
+    },
+}
+
+impl Intent {
+    /// The member that people want as the holder.
+    pub fn wanted(self) -> Option<Member> {
+        match self {
+            Self::Switchover { to } => to,
+            Self::Failover { to } => Some(to),
+        }
+    }
 }
 
 /// A rule under which writes were acknowledged: by any `acks` of `standbys`, after the writer itself.
@@ -87,7 +104,19 @@ pub struct Record {
     /// True if the holder gave the epoch up, with Postgres stopped.
     pub released: bool,
     /// What people asked for.
+    #[serde(default)]
     pub intent: Option<Intent>,
+    /// True: nobody takes over because the holder is silent. Who gave the epoch up, or is told to, is
+    /// still followed by another; and the same member may take up what it held.
+    #[serde(default)]
+    pub paused: bool,
+    /// These members stop Postgres, and leave it stopped.
+    #[serde(default)]
+    pub fenced: BTreeSet<Member>,
+    /// How long the holder counts on being waited out. Who waits, waits that long at least: settings are
+    /// not changed on all members at once.
+    #[serde(default)]
+    pub wait_out: Option<Duration>,
 }
 
 impl Record {
@@ -102,20 +131,22 @@ impl Record {
     /// Any copy that holds the floor of the newest rule holds what older rules protect. An epoch that
     /// never served has acknowledged nothing, so its floor alone is enough.
     pub fn choose(&self, sealed: &BTreeMap<Member, Report>, rules: Rules) -> Option<Member> {
-        let wanted = match self.intent {
-            Some(Intent::Switchover { to }) => to,
-            None => None,
-        };
+        let wanted = self.wanted();
         let (best, report) = sealed.iter().max_by_key(|(member, report)| {
             let end = report.position.end;
             let timeline = rules.keeps(Rule::CompareEpochFirst).then_some(end.timeline);
             (
                 timeline,
                 end.lsn,
+                !self.fenced.contains(member),
                 wanted == Some(**member),
                 std::cmp::Reverse(**member),
             )
         })?;
+        if self.fenced.contains(best) {
+            // It must not run, and nobody else has all that it has.
+            return None;
+        }
         let holds = |floor: Option<Point>| floor.is_some_and(|at| report.position.contains(at));
         if !self.serving && holds(self.cohort.floor) {
             return Some(*best);
@@ -129,6 +160,25 @@ impl Record {
             }
         }
         Some(*best)
+    }
+
+    /// Who shall hold the next epoch, if it is as far as any.
+    fn wanted(&self) -> Option<Member> {
+        let paused = self.paused && !self.released;
+        let held = paused.then_some(self.holder.member);
+        self.intent.map_or(held, Intent::wanted)
+    }
+
+    /// True if that member may hold the next epoch: while paused, only who held it before, unless that
+    /// gave it up or people decided.
+    pub fn admits(&self, next: Member) -> bool {
+        let forced = matches!(self.intent, Some(Intent::Failover { .. }));
+        !self.paused || self.released || forced || next == self.holder.member
+    }
+
+    /// True if people want that member to take over on its own report.
+    pub fn forces(&self, member: Member) -> bool {
+        self.intent == Some(Intent::Failover { to: member })
     }
 
     /// True if a takeover must wait the holder out: its writes need no acknowledgement.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use howdah_types::{Lsn, SystemIdentifier};
 
+use super::config::Settings;
 use super::control::Record;
 use super::ids::{Holder, Member};
 use super::message::Message;
 use super::position::Position;
+use crate::time::Instant;
 
 /// The version of the stored record that a compare-and-set refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +57,8 @@ pub enum Data {
     Empty,
     /// A copy of that system.
     Copy(SystemIdentifier),
+    /// A copy of that system that a rewind was rewriting when it was cut short. It may only be replaced.
+    Unfinished(SystemIdentifier),
     /// Something that must not be touched.
     Damaged,
 }
@@ -78,6 +82,9 @@ pub enum Server {
 /// Postgres as observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PgView {
+    /// The time before the driver began to look, on its own clock. A view that is older than the one before
+    /// it, or than the end of a job, is left out.
+    pub taken: Instant,
     /// The data directory.
     pub data: Data,
     /// What runs on it.
@@ -99,6 +106,7 @@ impl PgView {
     /// A server that was not looked at yet.
     pub fn unknown() -> Self {
         Self {
+            taken: Instant::from_nanos(0),
             data: Data::Unknown,
             server: Server::Stopped,
             position: None,
@@ -117,14 +125,23 @@ pub enum Event {
     Watched(Read),
     /// The call in flight ended.
     Api(ApiEnd),
-    /// Postgres as it is now.
+    /// Postgres as it was when the driver looked.
     Postgres(PgView),
-    /// The job in flight ended.
+    /// The job in flight ended. Nothing is done with Postgres until a view comes that was taken after this
+    /// event, so the driver looks at once. The end of a job that a kill replaced is never told.
     Job(JobEnd),
     /// A message came in.
     Message(Holder, Message),
+    /// The process of that member ended, and its Postgres with it, as far as can be told from here.
+    Gone(Member),
     /// Time passed.
     Tick,
+    /// The settings changed.
+    Configured(Settings),
+    /// People want this member's copy replaced by a clone. A holder refuses; a standby does it as soon as
+    /// a holder serves that it can be cloned from (I13), and [`super::State::reinitialise`] says until when
+    /// it is to be done.
+    Reinitialise,
     /// The member shall stop for good.
     Stop,
 }

@@ -5,15 +5,18 @@ use std::time::Duration;
 use super::action::Action;
 use super::control::Cohort;
 use super::event::Server;
-use super::ids::Holder;
+use super::ids::{Holder, Member};
 use super::invariant::Rule;
 use super::message::Message;
 use super::phase::{Phase, Stage};
 use super::position::Position;
 use super::state::{Given, Leader};
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
+
+/// Clocks differ by less than one part in so many, both ways.
+const DRIFT: u32 = 200;
 
 impl Machine {
     /// The holder greets its peers.
@@ -34,8 +37,8 @@ impl Machine {
             follow: self.s.pg.position.clone().filter(|_| promoted),
             serving: record.serving,
         };
-        self.s.greet_at = self.now + self.s.config.timing.heartbeat;
-        for peer in &self.s.config.peers {
+        self.s.greet_at = self.now + self.s.config.settings.timing.heartbeat;
+        for peer in &self.s.config.settings.peers {
             self.actions.push(Action::Send(*peer, message.clone()));
         }
     }
@@ -50,10 +53,7 @@ impl Machine {
         follow: Option<Position>,
         serving: bool,
     ) {
-        let leads = matches!(
-            self.s.phase,
-            Phase::Primary(_) | Phase::Promoting(_) | Phase::Fenced(_)
-        );
+        let leads = self.s.phase.holds();
         let highest = self.s.durable.highest();
         let old = if self.keeps(Rule::SealStays) {
             highest > Some(epoch)
@@ -73,7 +73,7 @@ impl Machine {
             self.s.given = Some(Given {
                 epoch,
                 holder: from,
-                until: self.now + self.s.config.timing.grant,
+                until: self.now + self.s.config.settings.timing.grant,
             });
             self.s.rounds_lost = 0;
             let canvassing = matches!(&self.s.phase, Phase::Candidate(candidate)
@@ -86,9 +86,25 @@ impl Machine {
             epoch,
             sent,
             granted,
+            lasts: self.s.config.settings.timing.grant,
             promised: highest,
         };
         self.actions.push(Action::Send(from.member, answer));
+    }
+
+    /// The holder need not be waited for any longer. That may be wrong, so nothing that keeps writes safe
+    /// depends on it: without acknowledgements, consent goes on to bind and the holder is waited out.
+    pub(super) fn take_gone(&mut self, member: Member) {
+        let led = self.s.leader.as_ref().map(|leader| leader.holder.member);
+        let acknowledged = self.record().is_some_and(|record| record.cohort.acks > 0);
+        if led != Some(member) || !acknowledged {
+            return;
+        }
+        self.s.leader = None;
+        self.s.quiet_since = Instant::from_nanos(0);
+        if self.s.given.is_some_and(|given| given.holder.member == member) {
+            self.s.given = None;
+        }
     }
 
     pub(super) fn take_grant(
@@ -96,16 +112,19 @@ impl Machine {
         from: Holder,
         epoch: Epoch,
         sent: Instant,
-        granted: bool,
+        lasts: Option<Duration>,
         promised: Option<Epoch>,
     ) {
         if !self.holds() {
             return;
         }
         let current = self.record().is_some_and(|record| record.epoch == epoch);
-        if granted && current {
-            let entry = self.s.grants.entry(from.member).or_insert(sent);
-            *entry = sent.max(*entry);
+        if let Some(lasts) = lasts.filter(|_| current) {
+            // Less what the clocks may differ by; peers may have other settings for a while.
+            let rely = self.s.config.settings.timing.rely;
+            let until = sent + rely.min(lasts.saturating_sub(lasts / DRIFT));
+            let entry = self.s.grants.entry(from.member).or_insert(until);
+            *entry = until.max(*entry);
         }
         if promised > self.record().map(|record| record.epoch) {
             self.s.outbid = promised.max(self.s.outbid);
@@ -115,23 +134,19 @@ impl Machine {
     /// Until when enough of a cohort are bound to keep others from taking over; none: for ever.
     pub(super) fn grants_until(&self, cohort: &Cohort) -> Option<Instant> {
         let needed = cohort.blocking().checked_sub(1)?;
-        let mut sent: Vec<_> = cohort
+        let mut until: Vec<_> = cohort
             .standbys
             .iter()
-            .filter_map(|member| self.s.grants.get(member))
+            .filter_map(|member| self.s.grants.get(member).copied())
             .collect();
-        sent.sort_unstable();
-        sent.reverse();
-        let rely: Duration = self.s.config.timing.rely;
-        Some(
-            sent.get(needed)
-                .map_or(Instant::from_nanos(0), |sent| **sent + rely),
-        )
+        until.sort_unstable();
+        until.reverse();
+        Some(until.get(needed).copied().unwrap_or(Instant::from_nanos(0)))
     }
 
     /// The holder that is to be followed, if it was heard lately and is promoted.
     pub(super) fn leader(&self) -> Option<&Leader> {
-        let limit = self.s.config.timing.grant;
+        let limit = self.s.config.settings.timing.grant;
         let highest = if self.keeps(Rule::SealStays) {
             self.s.durable.highest()
         } else {

@@ -1,8 +1,10 @@
 //! The API: reads, writes with an unknown end, renewals, and the window of authority (I3).
 
-use super::action::Action;
+use std::time::Duration;
+
+use super::action::{Action, Asked};
 use super::control::Record;
-use super::event::Version;
+use super::event::{Server, Version};
 use super::invariant::Rule;
 use super::phase::{Phase, Stage};
 use super::state::{Call, Observed};
@@ -10,7 +12,7 @@ use super::step::Machine;
 use crate::time::Instant;
 
 /// The pause after a call that failed.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 /// How many own writes of unknown end are remembered.
 const UNSURE: usize = 8;
 
@@ -89,12 +91,13 @@ impl Machine {
         }
     }
 
-    /// Counts an own write that is found in the record.
+    /// Counts an own write that is found in the record. People may have changed their fields of it since,
+    /// so what is found is what counts.
     pub(super) fn recognise(&mut self, found: &Record, version: Version) {
         let mut unsure = self.s.unsure.iter();
         let own = unsure.find(|(record, _)| record.nonce == found.nonce);
-        if let Some((record, sent)) = own.cloned() {
-            self.written(*record, version, sent);
+        if let Some((_, sent)) = own.cloned() {
+            self.written(found.clone(), version, sent);
         }
     }
 
@@ -126,16 +129,29 @@ impl Machine {
         let due = self
             .s
             .renewed
-            .is_none_or(|at| self.now >= at + self.s.config.timing.renew);
+            .is_none_or(|at| self.now >= at + self.s.config.settings.timing.renew);
+        // A crash restart waits for it.
+        let crashed = match &self.s.phase {
+            Phase::Primary(primary) => primary.restart.map(|restart| restart.crashed),
+            _ => None,
+        };
+        let due = due || crashed.is_some_and(|at| self.s.renewed <= Some(at));
         let changed = self.changed_record(&record);
         if !(due || changed.is_some()) || !self.may_write() {
             return;
         }
-        let record = changed.map_or(record, |mut changed| {
+        let mut next = changed.map_or(record.clone(), |mut changed| {
             changed.revision += 1;
             changed
         });
-        self.write_record(Some(version), record);
+        next.wait_out = Some(self.s.config.settings.timing.wait_out);
+        if let (Some(intent), None) = (record.intent, next.intent)
+            && let Some(why) = self.objection(intent)
+        {
+            let asked = Asked::Intent(intent);
+            self.actions.push(Action::Refuse { asked, why });
+        }
+        self.write_record(Some(version), next);
     }
 
     /// INVARIANT I1: a lost record is put back only by the holder that its peers still stand by, in a new
@@ -165,12 +181,19 @@ impl Machine {
         self.write_record(None, record);
     }
 
+    /// How long a renewal holds: not longer than those wait who go by the record.
+    fn hold(&self, record: &Record) -> Duration {
+        let timing = &self.s.config.settings.timing;
+        let waited = record.wait_out.unwrap_or(timing.wait_out);
+        timing.hold.min(waited.saturating_sub(timing.margin()))
+    }
+
     /// When the right to serve ends: none if nobody else can take over.
     ///
     /// INVARIANT I3: the later of the renewal's end and the end of the grants.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let record = self.record()?;
-        let lease = self.s.renewed.map(|at| at + self.s.config.timing.hold);
+        let lease = self.s.renewed.map(|at| at + self.hold(record));
         let mut grants = self.grants_until(&record.cohort);
         // A change under way may count already: both cohorts must stand by.
         let pending = self.s.unsure.iter().map(|(record, _)| record);
@@ -190,8 +213,11 @@ impl Machine {
 
     /// Sets the guard to the end of authority, while clients may be served.
     pub(super) fn set_guard(&mut self) {
+        let running = self.s.pg.server == Server::Primary || self.busy();
         let wanted = match self.s.phase {
             Phase::Primary(_) if self.keeps(Rule::KillAtDeadline) => self.deadline(),
+            // The kill that was ordered may take long, or never begin.
+            Phase::Fenced(_) if running => self.s.guard,
             _ => None,
         };
         if wanted != self.s.guard {

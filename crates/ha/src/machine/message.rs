@@ -1,12 +1,14 @@
 //! What members say to each other. Any of it may be lost, late, repeated or out of order.
 
+use std::time::Duration;
+
 use howdah_types::SystemIdentifier;
 use serde::{Deserialize, Serialize};
 
 use super::control::Record;
 use super::ids::Holder;
 use super::position::Position;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// What a sealed member reports.
@@ -42,8 +44,10 @@ pub enum Message {
         epoch: Epoch,
         /// Its `sent`.
         sent: Instant,
-        /// True if the member is bound for the time of a grant.
+        /// True if the member is bound.
         granted: bool,
+        /// For how long from the moment it answered, on its own clock.
+        lasts: Duration,
         /// What the member has promised.
         promised: Option<Epoch>,
     },

@@ -15,12 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use howdah_types::Lsn;
 
 use super::action::Job;
-use super::control::Record;
+use super::control::{Intent, Record};
+use super::event::Server;
 use super::ids::Member;
 use super::message::Report;
 use super::position::Point;
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// The state of the agent.
@@ -47,6 +48,16 @@ pub enum Phase {
     Rejoin(Rejoin),
     /// Its copy must not be used.
     Quarantine,
+}
+
+impl Phase {
+    /// True for who holds an epoch, or did just now.
+    pub(super) fn holds(&self) -> bool {
+        matches!(
+            self,
+            Self::Promoting(_) | Self::Primary(_) | Self::Fenced(_)
+        )
+    }
 }
 
 /// A round.
@@ -103,6 +114,8 @@ pub struct Primary {
     pub restart: Option<Restart>,
     /// The holder hands over: when an ordered stop began.
     pub leaving: Option<Instant>,
+    /// What people asked for, and since when.
+    pub asked: Option<(Intent, Instant)>,
 }
 
 /// A removal from the cohort, or a rise of its acknowledgements.
@@ -151,6 +164,7 @@ impl Machine {
         let ending = self.s.stopping && !matches!(phase, Phase::Primary(_) | Phase::Fenced(_));
         let next = match phase {
             _ if ending => return (self.end(phase), false),
+            phase if self.is_fenced() && !phase.holds() => Next::Stay(self.rest(phase)),
             Phase::Init => self.init(),
             Phase::Follower => self.follower(),
             Phase::Sealed { asked } => self.sealed(asked),
@@ -159,7 +173,7 @@ impl Machine {
             Phase::Primary(primary) => self.primary(primary),
             Phase::Fenced(fenced) => self.fenced(fenced),
             Phase::Rejoin(rejoin) => self.rejoin(rejoin),
-            Phase::Quarantine => Next::Stay(self.quarantine()),
+            Phase::Quarantine => self.quarantine(),
         };
         match next {
             Next::Stay(phase) => (phase, false),
@@ -169,14 +183,31 @@ impl Machine {
 
     /// The member ends: Postgres stops first.
     fn end(&mut self, phase: Phase) -> Phase {
-        if self.s.pg.server == super::event::Server::Stopped && self.s.job.is_none() {
+        if self.s.pg.server == Server::Stopped && !self.busy() {
             self.actions.push(super::action::Action::Exit);
-        } else if self.s.pg.server == super::event::Server::Primary {
+        } else {
+            self.halt();
+        }
+        phase
+    }
+
+    /// The member is fenced: Postgres stops, and everything else waits.
+    fn rest(&mut self, phase: Phase) -> Phase {
+        if self.s.pg.server != Server::Stopped {
+            self.halt();
+        }
+        match phase {
+            Phase::Candidate(_) => self.lose(),
+            phase => phase,
+        }
+    }
+
+    fn halt(&mut self) {
+        if self.s.pg.server == Server::Primary {
             self.job(Job::Kill);
         } else {
             self.job(Job::Stop);
         }
-        phase
     }
 
     pub(super) fn note_failed(&mut self, job: &Job) {
@@ -193,6 +224,9 @@ impl Machine {
     }
 
     pub(super) fn note_done(&mut self, job: &Job) {
+        if matches!(job, Job::Clone { .. }) {
+            self.s.reinitialise = false;
+        }
         if let (Phase::Rejoin(rejoin), Job::Rewind { .. } | Job::Clone { .. }) =
             (&mut self.s.phase, job)
         {

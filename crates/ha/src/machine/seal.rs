@@ -8,7 +8,7 @@ use super::invariant::Rule;
 use super::message::{Message, Report};
 use super::phase::{Phase, Stage};
 use super::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 
 impl Machine {
     pub(super) fn take_canvass(&mut self, from: Holder, epoch: Epoch, record: &Record) {
@@ -58,17 +58,27 @@ impl Machine {
             && (self.s.durable.promised < Some(epoch)
                 || sealed && self.s.durable.promised == Some(epoch));
         let system = matches!((self.s.pg.data, record.system), (Data::Copy(own), Some(system)) if own == system);
-        phase && new && system && self.s.pg.writes && self.consents(from, record)
+        let may = self.is_voter() && !self.is_fenced();
+        phase && new && system && may && self.s.pg.writes && self.consents(from, record)
     }
 
     /// A grant binds, unless its holder gave the epoch up or is dead: another boot of it asks.
     pub(super) fn consents(&self, from: Holder, record: &Record) -> bool {
         let Some(given) = self.s.given.filter(|given| self.now < given.until) else {
-            return true;
+            return self.is_forgotten_grant_over(from, record);
         };
         let released = record.released && record.epoch >= given.epoch;
         let reborn = given.holder.member == from.member;
         released || reborn || record.epoch > given.epoch || !self.keeps(Rule::GrantsHold)
+    }
+
+    /// A grant of the boot before this one binds as well, and who it was given to is not known any longer.
+    fn is_forgotten_grant_over(&self, from: Holder, record: &Record) -> bool {
+        let over = self.now.since(self.s.booted) >= self.s.config.settings.timing.grant;
+        let seen = self.s.durable.seen.map(|(epoch, _)| epoch);
+        let newest = seen <= Some(record.epoch);
+        let free = record.released || record.holder.member == from.member;
+        over || newest && free || !self.keeps(Rule::GrantsHold)
     }
 
     /// What this member would report now.

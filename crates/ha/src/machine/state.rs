@@ -11,7 +11,7 @@ use super::event::{PgView, Version};
 use super::ids::{Holder, Member};
 use super::phase::Phase;
 use super::position::Position;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 /// What a member keeps on its own volume, fsynced.
@@ -67,6 +67,17 @@ pub struct Given {
     pub until: Instant,
 }
 
+/// What is known of a standby's lag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Where the log ended when it was looked at last, or when the standby last reached this.
+    pub goal: Lsn,
+    /// When that was.
+    pub set: Instant,
+    /// It has everything that was in the log at that time.
+    pub has: Instant,
+}
+
 /// A call to the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
@@ -112,19 +123,25 @@ pub struct State {
     pub job: Option<Job>,
     /// No job before this time.
     pub job_after: Instant,
+    /// The job that ended last, until Postgres was looked at since.
+    pub unseen: Option<Job>,
+    /// When it ended.
+    pub job_ended: Instant,
+    /// True if people want the copy replaced, until it is.
+    pub reinitialise: bool,
     /// The names that are in force, if that is known.
     pub names: Option<Names>,
     /// Where the log ended when they came into force.
     pub cut: Option<Lsn>,
     /// How far each standby was and when it last moved or had nothing to do.
     pub progress: BTreeMap<Member, (Lsn, Instant)>,
-    /// What each standby has yet to reach, and since when: it lags by no more than that time.
-    pub marks: BTreeMap<Member, (Lsn, Instant)>,
+    /// By how much each standby lags, in time.
+    pub marks: BTreeMap<Member, Mark>,
     /// The holder that it hears.
     pub leader: Option<Leader>,
     /// The grant that it gave.
     pub given: Option<Given>,
-    /// The grants that it got: when the greeting that each answers was sent.
+    /// The grants that it got: until when each binds at least, on the own clock.
     pub grants: BTreeMap<Member, Instant>,
     /// The highest promise that a peer told.
     pub outbid: Option<Epoch>,
@@ -132,6 +149,8 @@ pub struct State {
     pub greet_at: Instant,
     /// An epoch that this boot gave up; never taken up again.
     pub forfeited: Option<Epoch>,
+    /// When it started.
+    pub booted: Instant,
     /// When it started, or was last sealed by another.
     pub quiet_since: Instant,
     /// When its next round starts, if the holder stays silent.
@@ -166,6 +185,9 @@ impl State {
             pg: PgView::unknown(),
             job: None,
             job_after: now,
+            unseen: None,
+            job_ended: now,
+            reinitialise: false,
             names: None,
             cut: None,
             progress: BTreeMap::new(),
@@ -176,6 +198,7 @@ impl State {
             outbid: None,
             greet_at: now,
             forfeited: None,
+            booted: now,
             quiet_since: now,
             round_at: None,
             rounds_lost: 0,

@@ -1,13 +1,13 @@
 //! Takes in an event, then runs the phases until nothing changes any longer.
 
-use super::action::{Action, Job, Names};
+use super::action::{Action, Asked, Job, Names, Refusal};
 use super::control::Record;
 use super::event::{ApiEnd, Event, JobEnd, PgView, Read, Server, Version};
 use super::ids::Holder;
 use super::invariant::Rule;
 use super::message::Message;
 use super::phase::Phase;
-use super::state::{Call, Observed, State, Step};
+use super::state::{Call, Mark, Observed, State, Step};
 use crate::time::Instant;
 
 /// The most transitions that one event can cause.
@@ -59,7 +59,10 @@ impl Machine {
             Event::Postgres(view) => self.take_postgres(view),
             Event::Job(end) => self.take_job_end(end),
             Event::Message(from, message) => self.take_message(from, message),
+            Event::Gone(member) => self.take_gone(member),
             Event::Tick => {}
+            Event::Configured(settings) => self.s.config.settings = settings,
+            Event::Reinitialise => self.take_reinitialise(),
             Event::Stop => self.s.stopping = true,
         }
     }
@@ -77,8 +80,12 @@ impl Machine {
                 epoch,
                 sent,
                 granted,
+                lasts,
                 promised,
-            } => self.take_grant(from, epoch, sent, granted, promised),
+            } => {
+                let lasts = granted.then_some(lasts);
+                self.take_grant(from, epoch, sent, lasts, promised);
+            }
             Message::Canvass { epoch, record } => self.take_canvass(from, epoch, &record),
             Message::Canvassed {
                 epoch,
@@ -150,37 +157,62 @@ impl Machine {
         }
     }
 
+    /// What was seen before the last job ended says nothing about now.
     fn take_postgres(&mut self, view: PgView) {
-        let end = view.position.as_ref().map(|position| position.end.lsn);
-        let now = self.now;
-        self.s
-            .progress
-            .retain(|member, _| view.standbys.contains_key(member));
-        for (member, flushed) in &view.standbys {
-            let entry = self.s.progress.entry(*member).or_insert((*flushed, now));
-            if entry.0 != *flushed || Some(*flushed) >= end {
-                *entry = (*flushed, now);
-            }
+        if view.taken < self.s.pg.taken.max(self.s.job_ended) {
+            return;
         }
-        self.s
-            .marks
-            .retain(|member, _| view.standbys.contains_key(member));
-        for (member, flushed) in &view.standbys {
-            let goal = end.unwrap_or(*flushed);
-            // Until it reaches its first goal, nothing is known of its lag.
-            let never = Instant::from_nanos(0);
-            let mark = self.s.marks.entry(*member).or_insert((goal, never));
-            if *flushed >= mark.0 {
-                *mark = (goal, now);
-            }
+        if self.s.job.is_none() {
+            self.s.unseen = None;
+        }
+        if view.server == Server::Primary {
+            self.note_progress(&view);
+        } else {
+            self.s.progress.clear();
+            self.s.marks.clear();
         }
         self.s.pg = view;
+    }
+
+    /// How far the standbys are, counted from when that was seen. Who is not connected keeps its place, and
+    /// its time runs on.
+    fn note_progress(&mut self, view: &PgView) {
+        let end = view.position.as_ref().map(|position| position.end.lsn);
+        let at = view.taken;
+        for (member, flushed) in &view.standbys {
+            let entry = self.s.progress.entry(*member).or_insert((*flushed, at));
+            if entry.0 != *flushed || Some(*flushed) >= end {
+                *entry = (*flushed, at);
+            }
+            let goal = end.unwrap_or(*flushed);
+            // Until it reaches its first goal, nothing is known of its lag.
+            let has = Instant::from_nanos(0);
+            let first = Mark { goal, set: at, has };
+            let mark = self.s.marks.entry(*member).or_insert(first);
+            if *flushed >= mark.goal {
+                let has = if *flushed >= goal { at } else { mark.set };
+                *mark = Mark { goal, set: at, has };
+            }
+        }
+    }
+
+    fn take_reinitialise(&mut self) {
+        let held = self.s.phase.holds();
+        self.s.reinitialise = !held;
+        if held {
+            self.actions.push(Action::Refuse {
+                asked: Asked::Reinitialise,
+                why: Refusal::Holds,
+            });
+        }
     }
 
     fn take_job_end(&mut self, end: JobEnd) {
         let Some(job) = self.s.job.take() else {
             return;
         };
+        self.s.job_ended = self.now;
+        self.s.unseen = Some(job.clone());
         match (end, job) {
             (JobEnd::NamesSet(cut), Job::SetNames(names)) => {
                 self.s.names = Some(names);
@@ -194,10 +226,24 @@ impl Machine {
         }
     }
 
+    /// True while a job is in flight, or what it did was not seen yet.
+    pub(super) fn busy(&self) -> bool {
+        self.s.job.is_some() || self.s.unseen.is_some()
+    }
+
+    /// True if a kill would change something.
+    fn may_kill(&self) -> bool {
+        match (&self.s.job, &self.s.unseen) {
+            (Some(job), _) => *job != Job::Kill,
+            (None, Some(ended)) => !matches!(ended, Job::Kill | Job::Stop),
+            (None, None) => true,
+        }
+    }
+
     /// Gives Postgres a job if it has none. A kill replaces the one in flight.
     pub(super) fn job(&mut self, job: Job) {
-        let free = self.s.job.is_none() && self.now >= self.s.job_after;
-        let kill = job == Job::Kill && self.s.job != Some(Job::Kill);
+        let free = !self.busy() && self.now >= self.s.job_after;
+        let kill = job == Job::Kill && self.may_kill();
         if !(free || kill) {
             return;
         }
@@ -206,6 +252,7 @@ impl Machine {
             self.s.cut = None;
         }
         self.s.job = Some(job.clone());
+        self.s.unseen = None;
         self.actions.push(Action::Do(job));
     }
 
@@ -248,13 +295,26 @@ impl Machine {
         named && !record.released && self.s.forfeited < Some(record.epoch)
     }
 
+    /// True if this member may take over, and consents to takeovers.
+    pub(super) fn is_voter(&self) -> bool {
+        let me = self.s.config.me.member;
+        self.s.config.settings.voters.contains(&me)
+    }
+
+    /// True if people want this member stopped.
+    pub(super) fn is_fenced(&self) -> bool {
+        let me = self.s.config.me.member;
+        self.record()
+            .is_some_and(|record| record.fenced.contains(&me))
+    }
+
     pub(super) fn holds(&self) -> bool {
         self.record().is_some_and(|record| self.is_mine(record))
     }
 
     /// True if Postgres runs as a standby that receives nothing.
     pub(super) fn is_quiet(&self) -> bool {
-        self.s.job.is_none()
+        !self.busy()
             && self.s.pg.position.is_some()
             && self.s.pg.server
                 == Server::Standby {

@@ -3,7 +3,10 @@
 mod candidacy;
 mod choosing;
 mod following;
+mod looking;
 mod serving;
+mod settings;
+mod wishes;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +14,7 @@ use std::time::Duration;
 use howdah_types::{Lsn, SystemIdentifier, Timeline};
 
 use super::*;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use crate::time::Instant;
 
 fn at(millis: u64) -> Instant {
@@ -86,6 +89,9 @@ fn record() -> Record {
         serving: true,
         released: false,
         intent: None,
+        paused: false,
+        fenced: members([]),
+        wait_out: Some(Timing::FAST.wait_out),
     }
 }
 
@@ -93,13 +99,17 @@ fn record() -> Record {
 fn member(me: u16) -> State {
     let config = Config {
         me: holder(me),
-        peers: [0, 1, 2]
-            .into_iter()
-            .filter(|peer| *peer != me)
-            .map(Member)
-            .collect(),
-        policy: Policy::Strict { acks: 1 },
-        timing: Timing::FAST,
+        settings: Settings {
+            peers: [0, 1, 2]
+                .into_iter()
+                .filter(|peer| *peer != me)
+                .map(Member)
+                .collect(),
+            voters: members([0, 1, 2]),
+            synchronous: members([0, 1, 2]),
+            policy: Policy::Strict { acks: 1 },
+            timing: Timing::FAST,
+        },
         may_bootstrap: false,
         jitter: 0,
         rules: Rules::default(),
@@ -142,7 +152,29 @@ fn primary() -> State {
     let mut pg = view(Server::Primary);
     pg.open = true;
     pg.standbys = [(Member(1), Lsn::new(40)), (Member(2), Lsn::new(40))].into();
-    step(state, Event::Postgres(pg), at(0)).next
+    step(state, seen(pg, 0), at(0)).next
+}
+
+/// What was seen at that time.
+fn seen(view: PgView, millis: u64) -> Event {
+    Event::Postgres(PgView {
+        taken: at(millis),
+        ..view
+    })
+}
+
+fn write_of(step: &Step) -> Option<Record> {
+    step.actions.iter().find_map(|action| match action {
+        Action::WriteRecord { record, .. } => Some((**record).clone()),
+        _ => None,
+    })
+}
+
+/// What people wrote into the record: their fields alone, so neither revision nor nonce.
+fn edited(version: u64, edit: impl FnOnce(&mut Record)) -> Event {
+    let mut record = record();
+    edit(&mut record);
+    Event::Watched(Read::Found(Box::new(record), Version(version)))
 }
 
 fn heartbeat(from: u16, of: u64, follow: Option<Position>) -> Event {
@@ -163,6 +195,7 @@ fn granted(of: u64, yes: bool, promised: Option<u64>) -> Message {
         epoch: epoch(of),
         sent: at(0),
         granted: yes,
+        lasts: Timing::FAST.grant,
         promised: promised.map(epoch),
     }
 }

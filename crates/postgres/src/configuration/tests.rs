@@ -8,6 +8,7 @@ fn identity() -> Identity {
     Identity {
         name: "simple-1".parse().unwrap(),
         superuser: "postgres".to_owned(),
+        replication: "replicator".to_owned(),
         listen: Some([127, 64, 1, 1].into()),
     }
 }
@@ -54,6 +55,8 @@ fn the_agents_lines_come_last() {
         parameters: "port = '1'\nwork_mem = '10MB'\n".to_owned(),
         hba: String::new(),
         upstream: None,
+        synchronous: Synchronous::none(),
+        admits: true,
     };
     let text = render("18.6", &configuration, None);
     assert!(text.starts_with("# managed"));
@@ -72,6 +75,8 @@ fn a_standby_knows_its_upstream_but_not_its_password() {
         parameters: String::new(),
         hba: String::new(),
         upstream: Some(upstream()),
+        synchronous: Synchronous::none(),
+        admits: true,
     };
     let text = render("18.6", &configuration, Some(&control()));
     assert!(text.contains("host=''127.64.1.0'' port=''5432'' user=''replicator''"));
@@ -93,10 +98,28 @@ fn a_standby_keeps_the_values_that_its_primary_needs() {
 
 #[test]
 fn only_the_user_that_runs_postgres_gets_in_without_a_password() {
+    let identity = Identity {
+        superuser: "pg \"x\"".to_owned(),
+        ..identity()
+    };
+    let mut configuration = Configuration {
+        parameters: String::new(),
+        hba: "host all all 0.0.0.0/0 scram-sha-256".to_owned(),
+        upstream: None,
+        synchronous: Synchronous::none(),
+        admits: true,
+    };
+    let own = format!("{MANAGED}local all \"pg \"\"x\"\"\" peer map=howdah\n");
     assert_eq!(
-        hba("pg \"x\"", "host all all 0.0.0.0/0 scram-sha-256"),
+        hba(&identity, &configuration),
+        format!("{own}host all all 0.0.0.0/0 scram-sha-256\n")
+    );
+    configuration.admits = false;
+    assert_eq!(
+        hba(&identity, &configuration),
         format!(
-            "{MANAGED}local all \"pg \"\"x\"\"\" peer map=howdah\nhost all all 0.0.0.0/0 scram-sha-256\n"
+            "{own}host replication \"replicator\" all scram-sha-256\n\
+             host postgres \"replicator\" all scram-sha-256\n\n"
         )
     );
     assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use howdah_postgres::{
     Configuration, Credential, Credentials, Identity, Instance, Layout, Postmaster, Programs,
-    Session, StopMode, Upstream, VolumeLock,
+    Session, StopMode, Synchronous, Upstream, VolumeLock,
 };
 use howdah_testkit::{Components, LoopbackAddress, TempWorld, free_loopback_address};
 
@@ -80,6 +80,7 @@ impl Member {
         let identity = Identity {
             name: name.parse()?,
             superuser: "postgres".to_owned(),
+            replication: "replicator".to_owned(),
             listen: Some(address.ip()),
         };
         let instance = Instance::new(layout, programs, identity)?;
@@ -119,6 +120,8 @@ impl Member {
                   host replication all 127.0.0.0/8 scram-sha-256\n"
                 .to_owned(),
             upstream,
+            synchronous: Synchronous::none(),
+            admits: true,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::machine::ids::{Holder, Member};
 use crate::machine::invariant::Rule;
 use crate::machine::message::{Message, Report};
 use crate::machine::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use howdah_types::Timeline;
 
 /// How often peers are asked again.
@@ -27,7 +27,8 @@ impl Machine {
         let promised = self.s.durable.promised > Some(candidate.epoch);
         let blind = !self.keeps(Rule::ExactVersion)
             && matches!(&candidate.stage, Stage::Seal { claim: Some(_), .. });
-        if (overtaken && !blind) || promised || self.leader().is_some() {
+        let may = self.is_voter();
+        if (overtaken && !blind) || promised || !may || self.leader().is_some() {
             return Next::Go(self.lose());
         }
         if self.now >= candidate.until {
@@ -46,10 +47,12 @@ impl Machine {
                 if let Some(report) = self.own_consent() {
                     willing.insert(self.s.config.me.member, report);
                 }
-                let enough = *read && !self.s.missing && self.choose(willing).is_some();
+                let enough =
+                    self.choose(willing).is_some() || self.decides_alone(willing, candidate.until);
+                let enough = enough && *read && !self.s.missing;
                 if enough {
                     candidate.stage = self.begin_seal(candidate.epoch, willing.clone());
-                    candidate.until = self.now + self.s.config.timing.round;
+                    candidate.until = self.now + self.s.config.settings.timing.round;
                     return Next::Go(Phase::Candidate(candidate));
                 }
             }
@@ -69,7 +72,8 @@ impl Machine {
                     *claiming = false;
                 }
                 if !*claiming {
-                    *claiming = self.claim(candidate.epoch, &sealed, claim);
+                    let alone = self.decides_alone(&sealed, candidate.until);
+                    *claiming = self.claim(candidate.epoch, &sealed, claim, alone);
                 }
             }
         }
@@ -77,7 +81,7 @@ impl Machine {
         Next::Stay(Phase::Candidate(candidate))
     }
 
-    fn lose(&mut self) -> Phase {
+    pub(super) fn lose(&mut self) -> Phase {
         self.s.round_at = None;
         match (self.s.durable.promised, self.record()) {
             (Some(promised), Some(record)) if promised > record.epoch => {
@@ -100,6 +104,19 @@ impl Machine {
 
     fn choose(&self, sealed: &BTreeMap<Member, Report>) -> Option<Member> {
         self.record()?.choose(sealed, self.s.config.rules)
+    }
+
+    /// True if people decided that this member takes over on its own report, the rest of the members had half
+    /// a round to answer, and the holder is not heard and renews no longer.
+    fn decides_alone(&self, known: &BTreeMap<Member, Report>, until: crate::time::Instant) -> bool {
+        let me = self.s.config.me.member;
+        let Some(observed) = &self.s.observed else {
+            return false;
+        };
+        let record = &observed.record;
+        let asked = until.since(self.now) <= self.s.config.settings.timing.round / 2;
+        let silent = record.released || self.is_waited_out(observed);
+        record.forces(me) && asked && silent && known.contains_key(&me) && self.is_voter()
     }
 
     /// INVARIANT I5: the own seal first. Its promise is on disk before anything of this step goes out.
@@ -125,6 +142,7 @@ impl Machine {
         epoch: Epoch,
         sealed: &BTreeMap<Member, Report>,
         claim: &mut Option<Box<Record>>,
+        alone: bool,
     ) -> bool {
         let Some(observed) = self.s.observed.clone() else {
             return false;
@@ -136,11 +154,13 @@ impl Machine {
             return true;
         }
         let chosen = observed.record.choose(sealed, self.s.config.rules);
+        let chosen = chosen.or(alone.then_some(self.s.config.me.member));
+        let chosen = chosen.filter(|chosen| observed.record.admits(*chosen));
         let Some(report) = chosen.and_then(|chosen| sealed.get(&chosen)) else {
             return false;
         };
         // INVARIANT I4: still silent, by the version that is replaced.
-        let waited = self.now.since(observed.since) >= self.s.config.timing.wait_out;
+        let waited = self.is_waited_out(&observed);
         let own = observed.record.holder.member == self.s.config.me.member;
         let must = observed.record.must_wait_out() && self.keeps(Rule::WaitOut);
         if must && !waited && !own || !self.may_write() {
@@ -175,6 +195,9 @@ impl Machine {
             serving: false,
             released: false,
             intent: None,
+            paused: old.paused,
+            fenced: old.fenced.clone(),
+            wait_out: Some(self.s.config.settings.timing.wait_out),
         }
     }
 
@@ -207,7 +230,7 @@ impl Machine {
             Stage::Canvass { .. } => Message::Canvass { epoch, record },
             Stage::Seal { .. } => Message::Seal { epoch, record },
         };
-        for peer in &self.s.config.peers {
+        for peer in &self.s.config.settings.peers {
             self.actions.push(Action::Send(*peer, message.clone()));
         }
     }

@@ -6,6 +6,12 @@ use crate::machine::event::Server;
 use crate::machine::step::Machine;
 
 impl Machine {
+    /// The holder cannot go on. While paused the epoch is not offered to others.
+    pub(super) fn fail(&mut self) -> Next {
+        let paused = self.record().is_some_and(|record| record.paused);
+        self.fence(!paused)
+    }
+
     /// The way into the state: the epoch is never taken up again by this boot.
     pub(super) fn fence(&mut self, release: bool) -> Next {
         let epoch = self
@@ -19,14 +25,16 @@ impl Machine {
         self.s.outbid = None;
         Next::Go(Phase::Fenced(Fenced {
             release,
-            until: self.now + self.s.config.timing.round,
+            until: self.now + self.s.config.settings.timing.round,
         }))
     }
 
     pub(super) fn fenced(&mut self, fenced: Fenced) -> Next {
-        if self.s.pg.server != Server::Stopped || self.s.job.is_some() {
-            let ending = self.s.pg.server == Server::Stopped && self.s.job == Some(Job::Stop);
-            if !ending {
+        if self.s.pg.server != Server::Stopped || self.busy() {
+            let stopped = self.s.pg.server == Server::Stopped;
+            let ending = stopped && self.s.job == Some(Job::Stop);
+            let looking = stopped && self.s.job.is_none();
+            if !(ending || looking) {
                 self.job(Job::Kill);
             }
             return Next::Stay(Phase::Fenced(fenced));
@@ -59,8 +67,8 @@ impl Machine {
         let released = self
             .record()
             .is_some_and(|record| record.released && record.holder == self.s.config.me);
-        if released && !self.s.config.peers.is_empty() {
-            self.s.yield_until = self.now + self.s.config.timing.yielding;
+        if released && !self.s.config.settings.peers.is_empty() {
+            self.s.yield_until = self.now + self.s.config.settings.timing.yielding;
         }
         self.s.quiet_since = self.now;
         self.s.leader = None;

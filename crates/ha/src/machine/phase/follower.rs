@@ -4,15 +4,21 @@ use super::{Candidate, Next, Phase, Rejoin, Stage};
 use crate::machine::action::Job;
 use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
+use crate::machine::state::Observed;
 use crate::machine::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 
 impl Machine {
     pub(super) fn follower(&mut self) -> Next {
         match self.s.pg.data {
             Data::Damaged => return Next::Go(Phase::Quarantine),
-            Data::Empty => return Next::Go(Phase::Rejoin(Rejoin::default())),
-            Data::Copy(own) if self.is_foreign(own) => return Next::Go(Phase::Quarantine),
+            Data::Copy(own) | Data::Unfinished(own) if self.is_foreign(own) => {
+                return Next::Go(Phase::Quarantine);
+            }
+            Data::Empty | Data::Unfinished(_) => {
+                return Next::Go(Phase::Rejoin(Rejoin::default()));
+            }
+            _ if self.may_replace() => return Next::Go(Phase::Rejoin(Rejoin::default())),
             _ => {}
         }
         if self.s.pg.server == Server::Primary {
@@ -79,12 +85,13 @@ impl Machine {
     /// INVARIANT I4: a holder whose writes need no acknowledgement is waited out, unless it released or
     /// was a boot of this very member.
     fn suspects(&self) -> bool {
-        let timing = &self.s.config.timing;
+        let timing = &self.s.config.settings.timing;
         let quiet = self.s.leader.as_ref().map_or(self.s.quiet_since, |leader| {
             leader.heard.max(self.s.quiet_since)
         });
         let copy = matches!(self.s.pg.data, Data::Copy(_)) && self.s.pg.position.is_some();
-        if !copy || !self.s.pg.writes || self.now < self.s.yield_until {
+        let may = self.is_voter() && copy && self.s.pg.writes;
+        if !may || self.now < self.s.yield_until {
             return false;
         }
         let silent = self.now.since(quiet) >= timing.grant;
@@ -100,29 +107,33 @@ impl Machine {
             // Peers told of a newer epoch: read it.
             return silent;
         }
-        let own = record.holder.member == self.s.config.me.member;
+        let me = self.s.config.me.member;
+        let own = record.holder.member == me;
+        if !record.admits(me) {
+            return false;
+        }
         let heard_newer = self.leader().is_some();
         if (own || record.released) && !heard_newer {
             return true;
         }
-        let waited = !record.must_wait_out()
-            || !self.keeps(Rule::WaitOut)
-            || self.now.since(observed.since) >= timing.wait_out;
+        let waited =
+            !record.must_wait_out() || !self.keeps(Rule::WaitOut) || self.is_waited_out(observed);
         silent && waited
+    }
+
+    /// INVARIANT I4: the record stayed unchanged for longer than any renewal of it holds.
+    pub(super) fn is_waited_out(&self, observed: &Observed) -> bool {
+        let own = self.s.config.settings.timing.wait_out;
+        let wait = observed.record.wait_out.map_or(own, |wait| wait.max(own));
+        self.now.since(observed.since) >= wait
     }
 
     fn delay(&self) -> std::time::Duration {
         let me = self.s.config.me.member;
-        let rank = self
-            .s
-            .config
-            .peers
-            .iter()
-            .filter(|peer| **peer < me)
-            .count();
+        let rank = self.s.config.settings.voters.range(..me).count();
         let attempt = self.s.rounds_lost.min(4);
         let spread = self.s.config.jitter.rotate_left(7 * attempt) % 100;
-        let step = self.s.config.timing.rank;
+        let step = self.s.config.settings.timing.rank;
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
         let wait = step.saturating_mul(rank) + std::time::Duration::from_millis(spread);
         wait * 2_u32.pow(attempt)
@@ -135,7 +146,7 @@ impl Machine {
         self.s.round_at = None;
         Phase::Candidate(Candidate {
             epoch: highest.map_or(Epoch::FIRST, Epoch::next),
-            until: self.now + self.s.config.timing.round,
+            until: self.now + self.s.config.settings.timing.round,
             asked: crate::time::Instant::from_nanos(0),
             stage: Stage::Canvass {
                 read: false,

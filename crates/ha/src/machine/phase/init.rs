@@ -6,7 +6,7 @@ use crate::machine::event::Data;
 use crate::machine::ids::Member;
 use crate::machine::invariant::Rule;
 use crate::machine::step::Machine;
-use crate::record::Epoch;
+use crate::epoch::Epoch;
 use howdah_types::Timeline;
 
 impl Machine {
@@ -31,7 +31,7 @@ impl Machine {
         match self.s.pg.data {
             Data::Unknown => Next::Stay(Phase::Init),
             Data::Damaged => Next::Go(Phase::Quarantine),
-            Data::Copy(_) => Next::Go(Phase::Follower),
+            Data::Copy(_) | Data::Unfinished(_) => Next::Go(Phase::Follower),
             // A boot that holds an epoch and has nothing yet is the one that created the record.
             Data::Empty if self.holds() => Next::Go(Phase::Promoting(Promoting::default())),
             Data::Empty if known || self.leader().is_some() => {
@@ -76,6 +76,9 @@ impl Machine {
             serving: false,
             released: false,
             intent: None,
+            paused: false,
+            fenced: [].into(),
+            wait_out: Some(self.s.config.settings.timing.wait_out),
         };
         self.write_record(None, record);
     }
@@ -84,7 +87,7 @@ impl Machine {
     pub(super) fn nobody(&self, writer: Member, timeline: Timeline) -> Cohort {
         Cohort {
             standbys: [].into(),
-            acks: self.s.config.policy.acks(),
+            acks: self.s.config.settings.policy.acks(),
             writer,
             timeline,
             floor: None,

@@ -1,7 +1,7 @@
 //! `primary`: holds an epoch and serves.
 
 use super::{Next, Phase, Primary, Restart};
-use crate::machine::action::{Action, Job, Names};
+use crate::machine::action::{Action, Job, Names, Refusal};
 use crate::machine::control::Intent;
 use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
@@ -18,23 +18,26 @@ impl Machine {
         }
         let late = self.deadline().is_some_and(|at| self.now >= at);
         if late && self.keeps(Rule::KillAtDeadline) && primary.restart.is_none() {
-            return self.fence(true);
+            return self.fail();
         }
         if !self.s.pg.writes || self.s.pg.data == Data::Damaged {
-            return self.fence(true);
+            return self.fail();
         }
         match self.s.pg.server {
-            Server::Standby { .. } => return self.fence(true),
-            Server::Stopped if primary.leaving.is_some() => return self.fence(true),
+            Server::Standby { .. } => return self.fail(),
+            Server::Stopped if primary.leaving.is_some() || self.is_fenced() => {
+                return self.fence(true);
+            }
             Server::Stopped => {
                 let failed = self.restart(&mut primary);
                 if failed {
-                    return self.fence(true);
+                    return self.fail();
                 }
             }
             Server::Primary => {
                 if let Some(Restart { .. }) = primary.restart.take() {
                     self.s.names = None;
+                    self.begin_service();
                     self.note_tail(&mut primary);
                 }
                 self.serve(&mut primary);
@@ -42,7 +45,7 @@ impl Machine {
         }
         if primary
             .leaving
-            .is_some_and(|at| self.now.since(at) >= self.s.config.timing.stop)
+            .is_some_and(|at| self.now.since(at) >= self.s.config.settings.timing.stop)
         {
             // An ordered stop cannot be taken back: the rest is a failover.
             return self.fence(true);
@@ -56,7 +59,8 @@ impl Machine {
         }
     }
 
-    /// INVARIANT I2: the one start that is writable needs a renewal sent after the crash.
+    /// INVARIANT I2: the one start that is writable needs a renewal sent after the crash, unless nobody but
+    /// this member can take over at all.
     fn restart(&mut self, primary: &mut Primary) -> bool {
         let now = self.now;
         let restart = primary.restart.get_or_insert(Restart {
@@ -64,22 +68,28 @@ impl Machine {
             failed: 0,
         });
         let crashed = restart.crashed;
-        if restart.failed >= STARTS || now.since(crashed) >= self.s.config.timing.hold {
+        if restart.failed >= STARTS || now.since(crashed) >= self.s.config.settings.timing.hold {
             return crashed > crate::time::Instant::from_nanos(0);
         }
+        let alone = self
+            .record()
+            .is_some_and(|record| self.grants_until(&record.cohort).is_none());
         let fresh = self.s.renewed > Some(crashed) || !self.keeps(Rule::RenewBeforeRestart);
-        if fresh {
+        if fresh || alone {
             self.job(Job::Restart);
         }
         false
     }
 
     fn serve(&mut self, primary: &mut Primary) {
-        let Some(record) = self.record() else {
-            return;
+        let intent = self.record().and_then(|record| record.intent);
+        primary.asked = match (primary.asked, intent) {
+            (Some((known, at)), Some(intent)) if known == intent => Some((known, at)),
+            (_, intent) => intent.map(|intent| (intent, self.now)),
         };
-        let switchover = matches!(record.intent, Some(Intent::Switchover { .. }));
-        if (switchover || self.s.stopping) && primary.leaving.is_none() {
+        let goes = intent.is_some_and(|intent| self.objection(intent).is_none());
+        let told = self.s.stopping || self.is_fenced();
+        if (goes || told) && primary.leaving.is_none() {
             primary.leaving = Some(self.now);
         }
         if primary.leaving.is_some() {
@@ -88,6 +98,40 @@ impl Machine {
         }
         self.open(primary);
         self.tend_cohort(primary);
+    }
+
+    /// Why the holder does not hand over as asked, if it does not. A failover is for a holder that is lost;
+    /// this one is not, so it is a switchover.
+    pub(in crate::machine) fn objection(&self, intent: Intent) -> Option<Refusal> {
+        let near = self.near(&self.s.config.settings.voters);
+        let Some(to) = intent.wanted() else {
+            return near.is_empty().then_some(Refusal::NotStreaming);
+        };
+        if to == self.s.config.me.member {
+            Some(Refusal::Holds)
+        } else if !self.s.config.settings.voters.contains(&to) {
+            Some(Refusal::NoVoter)
+        } else if self
+            .record()
+            .is_some_and(|record| record.fenced.contains(&to))
+        {
+            Some(Refusal::Fenced)
+        } else if !self.s.pg.standbys.contains_key(&to) {
+            Some(Refusal::NotStreaming)
+        } else {
+            (!near.contains(&to)).then_some(Refusal::Behind)
+        }
+    }
+
+    /// True if what was asked for is refused: it cannot be, and waiting did not help.
+    pub(in crate::machine) fn refuses(&self, primary: &Primary) -> bool {
+        let patience = self.s.config.settings.timing.grant;
+        let staying = primary.leaving.is_none() && primary.restart.is_none();
+        let refused = primary.asked.is_some_and(|(intent, since)| {
+            let why = self.objection(intent);
+            why.is_some_and(|why| !why.may_pass() || self.now.since(since) >= patience)
+        });
+        staying && refused
     }
 
     /// INVARIANT I10: clients wait until what a restart recovered was acknowledged. INVARIANT I14: a
@@ -102,7 +146,7 @@ impl Machine {
             acks: record.cohort.acks,
         };
         if self.s.pg.open {
-            let again = self.s.config.timing.renew * 4;
+            let again = self.s.config.settings.timing.renew * 4;
             let known = self.s.routed.filter(|(routed, _)| *routed == epoch);
             if known.is_none_or(|(_, at)| self.now.since(at) >= again) {
                 self.s.routed = Some((epoch, self.now));

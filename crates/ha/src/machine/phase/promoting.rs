@@ -5,6 +5,7 @@ use crate::machine::action::{Job, Names};
 use crate::machine::config::Policy;
 use crate::machine::control::Record;
 use crate::machine::event::{Data, Server};
+use crate::machine::ids::Member;
 use crate::machine::invariant::Rule;
 use crate::machine::position::Point;
 use crate::machine::step::Machine;
@@ -15,25 +16,31 @@ impl Machine {
         if !self.holds() {
             return self.fence(false);
         }
-        if !self.s.pg.writes {
+        if self.is_fenced() {
             return self.fence(true);
+        }
+        if !self.s.pg.writes {
+            return self.fail();
         }
         match (self.s.pg.data, self.s.pg.server) {
             (Data::Empty, _) => self.job(Job::Initialise),
-            (_, Server::Stopped) if promoting.promoted.is_some() => return self.fence(true),
+            (_, Server::Stopped) if promoting.promoted.is_some() => return self.fail(),
             (_, Server::Stopped) => self.start(),
             (_, Server::Standby { .. }) => self.promote(&mut promoting),
             (_, Server::Primary) => {
                 if let (None, Some(position)) = (promoting.promoted, &self.s.pg.position) {
                     promoting.promoted = Some((position.end.lsn, self.now));
+                    // Whoever can acknowledge is told at once whom to follow.
+                    self.s.greet_at = self.now;
                 }
                 if let (true, Some((tail, _))) = (self.serves(), promoting.promoted) {
+                    self.begin_service();
                     return Next::Go(Phase::Primary(Primary {
                         tail,
                         ..Primary::default()
                     }));
                 }
-                self.gather();
+                self.gather(promoting);
             }
         }
         Next::Stay(Phase::Promoting(promoting))
@@ -48,7 +55,7 @@ impl Machine {
         self.quieten();
         let blocked = Names {
             standbys: [].into(),
-            acks: self.s.config.policy.acks(),
+            acks: self.s.config.settings.policy.acks(),
         };
         let named = !self.keeps(Rule::NamesBeforePromote) || self.names_are(blocked);
         if !(self.is_quiet() && named) || promoting.told {
@@ -62,20 +69,35 @@ impl Machine {
     }
 
     /// Sets the names to the standbys that stream, once they are enough.
-    fn gather(&mut self) {
-        let acks = self.s.config.policy.acks();
-        if acks == 0 {
+    fn gather(&mut self, promoting: Promoting) {
+        let streaming = self.eligible(self.s.pg.standbys.keys().copied());
+        let acks = self.acks_with(streaming.len(), promoting);
+        if acks == 0 || streaming.len() < usize::from(acks) {
             return;
         }
-        let streaming: std::collections::BTreeSet<_> = self.s.pg.standbys.keys().copied().collect();
         let still = self.s.names.as_ref().is_some_and(|names| {
-            names.standbys.intersection(&streaming).count() >= usize::from(acks)
+            let known = names.standbys.intersection(&streaming).count();
+            names.acks >= acks && known >= usize::from(names.acks)
         });
-        if streaming.len() >= usize::from(acks) && !still {
+        if !still {
             self.names_are(Names {
                 standbys: streaming,
                 acks,
             });
+        }
+    }
+
+    /// How many of so many standbys must acknowledge: in the sync mode those that there are, after a while.
+    fn acks_with(&self, standbys: usize, promoting: Promoting) -> u16 {
+        let policy = self.s.config.settings.policy;
+        let patience = self.s.config.settings.timing.drop_standby;
+        let late = |(_, at)| self.now.since(at) >= patience;
+        match policy {
+            Policy::Sync { .. } if promoting.promoted.is_some_and(late) => {
+                let have = u16::try_from(standbys).unwrap_or(u16::MAX);
+                policy.acks().min(have)
+            }
+            _ => policy.acks(),
         }
     }
 
@@ -88,7 +110,7 @@ impl Machine {
         let Data::Copy(system) = self.s.pg.data else {
             return None;
         };
-        let (tail, at) = promoting.promoted?;
+        let (tail, _) = promoting.promoted?;
         let mut next = record.clone();
         next.serving = true;
         next.system = Some(system);
@@ -98,29 +120,25 @@ impl Machine {
             timeline: next.cohort.timeline,
             lsn: tail,
         });
-        let acks = self.s.config.policy.acks();
-        if acks == 0 {
-            next.cohort.standbys = self.s.pg.standbys.keys().copied().collect();
-            return Some(next);
-        }
-        let names = self.s.names.clone().unwrap_or(Names {
-            standbys: [].into(),
-            acks,
-        });
-        let early = !self.keeps(Rule::EstablishBeforeClients);
-        if self.acknowledged(&names, tail) || early {
-            next.cohort.standbys = names.standbys;
-            next.cohort.acks = acks;
-            return Some(next);
-        }
-        let alone = matches!(self.s.config.policy, Policy::Sync { .. })
-            && self.now.since(at) >= self.s.config.timing.drop_standby;
-        if alone {
+        let streaming = self.eligible(self.s.pg.standbys.keys().copied());
+        if self.acks_with(streaming.len(), promoting) == 0 {
+            // Who holds the first write. In the sync mode: only the writer itself may come back.
+            let asynchronous = self.s.config.settings.policy == Policy::Async;
+            let holds = |member: &Member| self.s.pg.standbys.get(member) >= Some(&tail);
+            let kept = streaming
+                .into_iter()
+                .filter(|member| asynchronous && holds(member));
+            next.cohort.standbys = kept.collect();
             next.cohort.acks = 0;
-            next.cohort.standbys = [].into();
             return Some(next);
         }
-        None
+        // Names without acknowledgements may be left from before the mode changed.
+        let names = self.s.names.clone().filter(|names| names.acks > 0);
+        let early = !self.keeps(Rule::EstablishBeforeClients);
+        let names = names.filter(|names| early || self.acknowledged(names, tail))?;
+        next.cohort.standbys = names.standbys;
+        next.cohort.acks = names.acks;
+        Some(next)
     }
 
     /// True if enough of the named have flushed that far.

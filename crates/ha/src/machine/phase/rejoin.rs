@@ -4,6 +4,7 @@ use super::{Next, Phase, Rejoin};
 use crate::machine::action::Job;
 use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
+use crate::machine::state::Leader;
 use crate::machine::step::Machine;
 
 /// After so many failed rewinds the copy is replaced.
@@ -11,31 +12,28 @@ const REWINDS: u32 = 2;
 
 impl Machine {
     pub(super) fn rejoin(&mut self, rejoin: Rejoin) -> Next {
-        if rejoin.done && self.s.job.is_none() {
-            return Next::Go(Phase::Follower);
-        }
-        if self.s.job.is_some() {
+        if self.busy() {
             return Next::Stay(Phase::Rejoin(rejoin));
         }
-        if self.s.pg.data == Data::Damaged {
+        if rejoin.done {
+            return Next::Go(Phase::Follower);
+        }
+        let data = self.s.pg.data;
+        if data == Data::Damaged && !self.s.reinitialise {
             return Next::Go(Phase::Quarantine);
         }
-        let empty = self.s.pg.data == Data::Empty;
         let source = self.leader().filter(|leader| leader.follow.is_some());
         let Some(leader) = source.cloned() else {
-            if empty {
-                // The record may name this very boot, whose volume is still empty.
+            if matches!(data, Data::Empty | Data::Unfinished(_)) {
+                // Nothing here can run. The record may name this very boot, whose volume is empty.
                 return Next::Stay(Phase::Rejoin(rejoin));
             }
             return Next::Go(Phase::Follower);
         };
         let from = leader.holder.member;
-        if !empty && self.s.pg.server != Server::Stopped {
+        if data != Data::Empty && self.s.pg.server != Server::Stopped {
             self.job(Job::Kill);
-        } else if empty {
-            self.job(Job::Clone { from });
-        } else if rejoin.failed >= REWINDS && (leader.serving || !self.keeps(Rule::KeepLastCopy)) {
-            // INVARIANT I13: the holder serves, so it holds every acknowledged write.
+        } else if self.must_replace(rejoin, &leader) {
             self.job(Job::Clone { from });
         } else {
             // Also when the holder waits for this very member before it can serve.
@@ -47,5 +45,22 @@ impl Machine {
             self.job(Job::Rewind { from, fork });
         }
         Next::Stay(Phase::Rejoin(rejoin))
+    }
+
+    /// INVARIANT I13: a copy that could still run gives way only to that of a holder that serves, which holds
+    /// every acknowledged write. One that a rewind left unfinished runs no more: the holder, whose copy is
+    /// complete since it was promoted, may wait for this very member before it can serve.
+    fn must_replace(&self, rejoin: Rejoin, leader: &Leader) -> bool {
+        let kept = leader.serving || !self.keeps(Rule::KeepLastCopy);
+        match self.s.pg.data {
+            Data::Empty | Data::Unfinished(_) => true,
+            _ => kept && (rejoin.failed >= REWINDS || self.s.reinitialise),
+        }
+    }
+
+    /// True if people want this copy replaced, and it may be now.
+    pub(super) fn may_replace(&self) -> bool {
+        let serves = |leader: &Leader| leader.serving && leader.follow.is_some();
+        self.s.reinitialise && self.leader().is_some_and(serves)
     }
 }

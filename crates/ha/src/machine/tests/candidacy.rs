@@ -160,7 +160,13 @@ fn names_come_before_the_promotion_and_the_timeline_is_that_of_the_claim() {
         acks: 1,
     };
     assert_eq!(state.job, Some(Job::SetNames(blocked)));
-    let step = step(state, Event::Job(JobEnd::NamesSet(Lsn::new(40))), at(2210));
+    let set = step(state, Event::Job(JobEnd::NamesSet(Lsn::new(40))), at(2210));
+    assert_eq!(set.actions, [], "what it did was not seen yet");
+    let quiet = view(Server::Standby {
+        upstream: None,
+        receiving: false,
+    });
+    let step = step(set.next, seen(quiet, 2211), at(2211));
     let timeline = Some(timeline(4));
     assert_eq!(step.actions, [Action::Do(Job::Promote { timeline })]);
 }
@@ -177,7 +183,7 @@ fn an_epoch_serves_once_its_first_write_was_acknowledged() {
     let mut pg = view(Server::Primary);
     pg.position = Some(position(4, 42));
     pg.standbys = [(Member(2), Lsn::new(41))].into();
-    let step_early = step(state, Event::Postgres(pg.clone()), at(2300));
+    let step_early = step(state, seen(pg.clone(), 2300), at(2300));
     let wrote = |step: &Step| {
         let write = step.actions.iter().find_map(|action| match action {
             Action::WriteRecord { record, .. } => Some(record.clone()),
@@ -187,7 +193,7 @@ fn an_epoch_serves_once_its_first_write_was_acknowledged() {
     };
     assert_eq!(wrote(&step_early), None);
     pg.standbys = [(Member(2), Lsn::new(42))].into();
-    let step = step(step_early.next, Event::Postgres(pg), at(2310));
+    let step = step(step_early.next, seen(pg, 2310), at(2310));
     let record = wrote(&step).unwrap();
     assert_eq!(record.older, []);
     assert_eq!(record.cohort.standbys, members([2]));

@@ -48,7 +48,7 @@ fn a_missing_record_is_created_only_by_an_empty_member_that_may() {
 fn a_copy_starts_as_a_standby() {
     let mut state = member(1);
     state.phase = Phase::Init;
-    let step = step(state, Event::Postgres(view(Server::Stopped)), at(1));
+    let step = step(state, seen(view(Server::Stopped), 1), at(1));
     assert_eq!(step.next.phase, Phase::Follower);
     assert_eq!(step.actions, [Action::Do(Job::Start { writable: false })]);
 }
@@ -56,7 +56,7 @@ fn a_copy_starts_as_a_standby() {
 #[test]
 fn an_empty_member_waits_for_a_holder_to_clone() {
     let mut state = member(1);
-    let step = step(state.clone(), Event::Postgres(empty()), at(1));
+    let step = step(state.clone(), seen(empty(), 1), at(1));
     assert_eq!(step.next.phase, Phase::Rejoin(Rejoin::default()));
     assert_eq!(step.actions, []);
     state.pg = empty();
@@ -106,8 +106,8 @@ fn a_copy_that_is_past_the_fork_is_rewound_with_the_fork_named() {
     };
     assert_eq!(step.next.phase, Phase::Rejoin(rejoin));
     assert_eq!(step.actions[1..], [Action::Do(Job::Kill)]);
-    let state = super::super::step(step.next, Event::Postgres(view(Server::Stopped)), at(2)).next;
-    let step = super::super::step(state, Event::Job(JobEnd::Done), at(3));
+    let state = super::super::step(step.next, Event::Job(JobEnd::Done), at(2)).next;
+    let step = super::super::step(state, seen(view(Server::Stopped), 3), at(3));
     let rewind = Job::Rewind {
         from: Member(0),
         fork: Some(Lsn::new(35)),
@@ -146,10 +146,10 @@ fn a_foreign_or_damaged_copy_is_kept_and_not_run() {
     foreign.data = Data::Copy(SystemIdentifier::new(1).unwrap());
     let mut damaged = view(Server::Stopped);
     damaged.data = Data::Damaged;
-    let step = step(member(1), Event::Postgres(foreign), at(1));
+    let step = step(member(1), seen(foreign, 1), at(1));
     assert_eq!(step.next.phase, Phase::Quarantine);
     assert_eq!(step.actions, [Action::Do(Job::Kill)]);
-    let step = super::super::step(member(1), Event::Postgres(damaged), at(1));
+    let step = super::super::step(member(1), seen(damaged, 1), at(1));
     assert_eq!((step.next.phase, step.actions), (Phase::Quarantine, vec![]));
 }
 
@@ -174,14 +174,14 @@ fn a_seal_is_promised_on_disk_then_reported_when_nothing_is_received() {
         upstream: None,
         receiving: true,
     });
-    let step = super::super::step(step.next, Event::Postgres(lingering.clone()), at(3001));
+    let step = super::super::step(step.next, seen(lingering.clone(), 3001), at(3001));
     let step = super::super::step(step.next, Event::Job(JobEnd::Done), at(3002));
     assert_eq!(step.actions, [], "the receiver still lives");
     lingering.server = Server::Standby {
         upstream: None,
         receiving: false,
     };
-    let step = super::super::step(step.next, Event::Postgres(lingering), at(3003));
+    let step = super::super::step(step.next, seen(lingering, 3003), at(3003));
     let epoch = epoch(4);
     let report = report(1, 3, 40);
     assert_eq!(

@@ -4,18 +4,12 @@ use pretty_assertions::assert_eq;
 
 use super::*;
 
-fn write_of(step: &Step) -> Option<Record> {
-    step.actions.iter().find_map(|action| match action {
-        Action::WriteRecord { record, .. } => Some((**record).clone()),
-        _ => None,
-    })
-}
-
 fn grant(mut state: State, from: u16, sent: Instant) -> State {
     let message = Message::Grant {
         epoch: epoch(3),
         sent,
         granted: true,
+        lasts: Timing::FAST.grant,
         promised: Some(epoch(3)),
     };
     state = step(state, Event::Message(holder(from), message), sent).next;
@@ -84,7 +78,8 @@ fn another_holder_means_kill_now() {
     other.holder = holder(1);
     let event = Event::Watched(Read::Found(Box::new(other), Version(6)));
     let step = step(primary(), event, at(1));
-    assert_eq!(step.actions, [Action::Do(Job::Kill), Action::Guard(None)]);
+    assert_eq!(step.actions, [Action::Do(Job::Kill)]);
+    assert_eq!(step.next.guard, Some(at(5000)), "the kill may never begin");
     assert_eq!(
         step.next.forfeited, None,
         "the record names another already"
@@ -95,13 +90,13 @@ fn another_holder_means_kill_now() {
 fn a_test_write_that_fails_ends_it() {
     let mut pg = primary().pg;
     pg.writes = false;
-    let step = step(primary(), Event::Postgres(pg), at(1));
+    let step = step(primary(), seen(pg, 1), at(1));
     assert_eq!(step.actions[0], Action::Do(Job::Kill));
 }
 
 #[test]
 fn a_crash_is_restarted_after_a_renewal_that_was_sent_since() {
-    let crashed = step(primary(), Event::Postgres(view(Server::Stopped)), at(500));
+    let crashed = step(primary(), seen(view(Server::Stopped), 500), at(500));
     assert_eq!(crashed.actions, [], "the last renewal was sent before");
     let renewing = step(crashed.next, Event::Tick, at(1000)).next;
     let step = step(renewing, Event::Api(ApiEnd::Written(Version(6))), at(1020));
@@ -119,10 +114,10 @@ fn a_recovered_tail_is_acknowledged_before_clients_come_back() {
     state.pg.open = false;
     let mut pg = state.pg.clone();
     pg.position = Some(position(3, 45));
-    let step_early = step(state, Event::Postgres(pg.clone()), at(1));
+    let step_early = step(state, seen(pg.clone(), 1), at(1));
     assert_eq!(step_early.actions, []);
     pg.standbys.insert(Member(2), Lsn::new(45));
-    let step = step(step_early.next, Event::Postgres(pg), at(2));
+    let step = step(step_early.next, seen(pg, 2), at(2));
     assert_eq!(step.actions, [Action::Do(Job::Open)]);
 }
 
@@ -139,7 +134,7 @@ fn one_stuck(now: u64) -> (State, PgView) {
 #[test]
 fn a_dead_standby_leaves_postgres_first_then_the_record_with_a_floor() {
     let (state, pg) = one_stuck(3000);
-    let step_one = step(state, Event::Postgres(pg), at(3000));
+    let step_one = step(state, seen(pg, 3000), at(3000));
     let names = Names {
         standbys: members([1]),
         acks: 1,
@@ -168,7 +163,7 @@ fn a_standby_that_caught_up_joins_the_record_first() {
         acks: 1,
     });
     let pg = state.pg.clone();
-    let added = step(state, Event::Postgres(pg), at(10));
+    let added = step(state, seen(pg, 10), at(10));
     let record = write_of(&added).unwrap();
     assert_eq!(record.cohort.standbys, members([1, 2]));
     assert_eq!(added.next.job, None, "Postgres follows");
@@ -183,11 +178,11 @@ fn a_standby_that_caught_up_joins_the_record_first() {
 #[test]
 fn sync_without_standbys_degrades_in_the_record_first() {
     let mut state = primary();
-    state.config.policy = Policy::Sync { acks: 1 };
+    state.config.settings.policy = Policy::Sync { acks: 1 };
     state.renewed = Some(at(2900));
     state.pg.standbys.clear();
     let pg = state.pg.clone();
-    let step_one = step(state, Event::Postgres(pg), at(3000));
+    let step_one = step(state, seen(pg, 3000), at(3000));
     let record = write_of(&step_one).unwrap();
     assert_eq!(
         (record.cohort.acks, record.cohort.standbys),
@@ -224,10 +219,10 @@ fn a_switchover_stops_then_releases() {
     let event = Event::Watched(Read::Found(Box::new(asked), Version(6)));
     let stopping = step(primary(), event, at(1));
     assert_eq!(stopping.actions, [Action::Do(Job::Stop)]);
-    let down = Event::Postgres(view(Server::Stopped));
-    let stopped = step(stopping.next, down, at(200));
-    assert_eq!(stopped.actions, [Action::Guard(None)]);
-    let ended = step(stopped.next, Event::Job(JobEnd::Done), at(201));
+    let ended = step(stopping.next, Event::Job(JobEnd::Done), at(200));
+    assert_eq!(ended.actions, [], "it was not seen yet");
+    let ended = step(ended.next, seen(view(Server::Stopped), 201), at(201));
+    assert_eq!(ended.actions.last(), Some(&Action::Guard(None)));
     let released = write_of(&ended).unwrap();
     assert!(released.released);
     let written = Event::Api(ApiEnd::Written(Version(7)));
