@@ -126,7 +126,7 @@ mod tests {
         let lost = Verdict {
             lost: 1,
             missing_on_standbys: 2,
-            ..good.clone()
+            ..good
         };
         assert!(lost.check(false).is_err());
         lost.check(true).unwrap();

@@ -98,14 +98,14 @@ async fn ask(target: Target, index: usize, seen: Arc<Mutex<Seen>>) {
         if answer.is_none() {
             session = None;
         }
-        seen.lock().note(index, answer.as_deref() == Some("f"));
+        let writable = answer.as_deref() == Some("f");
+        seen.lock().note(index, writable, Instant::now());
         sleep(PERIOD).await;
     }
 }
 
 impl Seen {
-    fn note(&mut self, index: usize, writable: bool) {
-        let now = Instant::now();
+    fn note(&mut self, index: usize, writable: bool, now: Instant) {
         let others = self.words.iter().enumerate();
         let fresh = |word: &Word| word.at.is_some_and(|at| now - at <= PERIOD);
         let other_too = others
@@ -125,21 +125,22 @@ impl Seen {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn two_writable_servers_count_only_when_they_say_so_at_once() {
+    #[test]
+    fn two_writable_servers_count_only_when_they_say_so_at_once() {
         let mut seen = Seen {
             words: vec![Word::default(); 2],
             doubles: 0,
         };
-        seen.note(0, true);
-        seen.note(1, false);
-        sleep(PERIOD * 2).await;
-        seen.note(1, true);
+        let begin = Instant::now();
+        let later = begin + PERIOD * 2;
+        seen.note(0, true, begin);
+        seen.note(1, false, begin);
+        seen.note(1, true, later);
         assert_eq!(seen.doubles, 0, "the first one said nothing lately");
-        seen.note(0, true);
+        seen.note(0, true, later);
         assert_eq!(seen.doubles, 1);
-        seen.note(0, false);
-        seen.note(1, true);
+        seen.note(0, false, later);
+        seen.note(1, true, later);
         assert_eq!(seen.doubles, 1);
     }
 }

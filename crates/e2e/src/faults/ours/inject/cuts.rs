@@ -35,7 +35,7 @@ impl Ends {
         })
     }
 
-    fn from_standbys(&self) -> Cut {
+    fn without_standbys(&self) -> Cut {
         let standbys = self.standbys.iter();
         standbys.fold(Cut::default(), |cut, standby| {
             cut.between(&self.primary, standby)
@@ -75,10 +75,10 @@ pub(super) async fn inject(ours: &Ours<'_>, fault: Fault, scene: &Scene) -> Resu
             standbys.fold(Cut::default(), |cut, standby| cut.one_way(standby, primary))
         }
         Fault::Isolated => ends
-            .from_standbys()
+            .without_standbys()
             .between(primary, &ends.api)
             .clients(primary),
-        _ => ends.from_standbys(),
+        _ => ends.without_standbys(),
     };
     ends.make(&cut)
 }
@@ -88,7 +88,7 @@ pub(super) async fn dead_timeline(ours: &Ours<'_>, scene: &Scene) -> Result<Inje
     let sql = Sql::connect(&scene.primary.target).await?;
     sql.execute("SET synchronous_commit = local").await?;
     let ends = Ends::of(ours, scene).await?;
-    let cut = ends.from_standbys().between(&ends.primary, &ends.api);
+    let cut = ends.without_standbys().between(&ends.primary, &ends.api);
     let Injected { at, undo } = ends.make(&cut)?;
     let piece = "SELECT pg_logical_emit_message(true, 'dead', repeat('x', 1048576))";
     let mut written = 0;
