@@ -12,3 +12,9 @@ pub(crate) fn now() -> Instant {
     let nanos = boot_time.unwrap_or_default().as_nanos();
     Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
+
+/// The instant in nanoseconds of that clock.
+pub(crate) fn nanos(at: Instant) -> u64 {
+    let since = at.since(Instant::from_nanos(0));
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -34,6 +34,8 @@ const DOUBLINGS: u32 = 6;
 /// The time for a promise to reach the disk. Nothing is done until it has.
 const PERSIST: Duration = Duration::from_secs(5);
 
+/// Without a guard for so long, a primary gives up.
+const UNGUARDED: Duration = Duration::from_secs(1);
 /// The time in which a machine says that nobody listens.
 const REFUSAL: Duration = Duration::from_millis(300);
 
@@ -46,9 +48,6 @@ pub enum Error {
     /// The same, by not answering.
     #[error("keep what this member promises to others: the volume does not answer")]
     Hangs,
-    /// Without the guard nothing ends this member's authority in time.
-    #[error("keep the guard")]
-    Guard(#[source] std::io::Error),
 }
 
 /// Drives the machine of one member until it exits.
@@ -62,6 +61,10 @@ pub(crate) struct Driver {
     guard: Guard,
     current: Option<Current>,
     routing: Option<JoinHandle<()>>,
+    /// The postmaster that the guard knows.
+    watched: Option<i32>,
+    /// Since when there is no guard that answers.
+    unguarded: Option<Instant>,
     exit: bool,
     deaths: Deaths,
     complaint: Complaint,
@@ -142,6 +145,8 @@ impl Driver {
             guard,
             current: None,
             routing: None,
+            watched: None,
+            unguarded: None,
             exit: false,
             deaths: Deaths::default(),
             complaint: Complaint::default(),
@@ -176,11 +181,48 @@ impl Driver {
                 Some(input) = self.inputs.recv() => self.take(input).await?,
                 Some(incoming) = self.incoming.recv() => self.hear(incoming).await?,
                 done = ended(self.current.as_mut()) => self.finish(done).await?,
-                _ = tick.tick() => self.step(Event::Tick).await?,
+                _ = tick.tick() => {
+                    if self.unguarded.is_some() {
+                        self.keep_guard();
+                    }
+                    self.step(Event::Tick).await?;
+                }
             }
+            self.watch_postmaster();
             self.member.beat();
         }
         Ok(())
+    }
+
+    /// The guard kills what runs now.
+    fn watch_postmaster(&mut self) {
+        let pid = self
+            .member
+            .running()
+            .map(|running| running.postmaster.pid());
+        if pid != self.watched
+            && let Some(pid) = pid
+        {
+            self.guard.watch(pid);
+        }
+        self.watched = pid;
+    }
+
+    /// INVARIANT I3: sets the guard to where the machine wants it; it may just be starting again.
+    fn keep_guard(&mut self) {
+        match self.guard.arm(self.state.guard) {
+            Ok(()) => self.unguarded = None,
+            Err(error) => {
+                let since = *self.unguarded.get_or_insert_with(|| {
+                    warn!(%error, "nothing would end this member's authority in time");
+                    Instant::now()
+                });
+                self.member.set_guarded(since.elapsed() < UNGUARDED);
+            }
+        }
+        if self.unguarded.is_none() {
+            self.member.set_guarded(true);
+        }
     }
 
     /// Nothing is decided before it is known who the members are and how they replicate.
@@ -294,7 +336,7 @@ impl Driver {
         });
         if let Some(current) = copying {
             current.give_up().await;
-                self.step(Event::Job(JobEnd::Failed)).await?;
+            self.step(Event::Job(JobEnd::Failed)).await?;
         }
         self.step(Event::Stop).await
     }
@@ -387,7 +429,7 @@ impl Driver {
             }
             Action::Do(job) => self.begin_job(job),
             Action::Send(to, message) => self.wire.send(to, message),
-            Action::Guard(at) => self.guard.arm(at).map_err(Error::Guard)?,
+            Action::Guard(_) => self.keep_guard(),
             Action::Route {
                 epoch,
                 unless_newer: _,

@@ -13,7 +13,7 @@ const NAME: &str = "promises.json";
 
 /// A promise that could not be read or made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     #[error("read {path}, which holds what this member has promised to others")]
     Read {
         path: Utf8PathBuf,
@@ -60,7 +60,8 @@ impl Promises {
             }
             Err(error) => return Err(wrong(error.into())),
         };
-        let content: Content = serde_json::from_slice(&text).map_err(|error| wrong(error.into()))?;
+        let content: Content =
+            serde_json::from_slice(&text).map_err(|error| wrong(error.into()))?;
         Ok(Durable {
             promised: content.promised,
             seen: content.seen,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use howdah_ha::machine::{Data, Job, JobEnd, Member as Number, Names};
 use howdah_postgres::{
     CloneError, ConfigurationError, DataDirectory, InitialiseError, InspectError, Postmaster,
-    PostmasterError, PromoteError, Reload, RewindError, Session, SqlError, StopMode, Synchronous,
+    PostmasterError, PromoteError, Reload, Remaining, RewindError, Session, SqlError, StopMode,
+    Synchronous,
 };
 use howdah_types::{InstanceName, Lsn, Timeline};
 use tracing::{error, info, warn};
@@ -31,7 +32,7 @@ const PROMOTE: Duration = Duration::from_secs(60);
 
 /// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     #[error("inspect the data directory")]
     Inspect(#[from] InspectError),
     #[error("initialise the database system")]
@@ -58,6 +59,8 @@ pub(crate) enum Error {
     },
     #[error("promote postgres")]
     Promote(#[from] PromoteError),
+    #[error("kill postgres")]
+    Kill(#[from] Remaining),
     #[error("ask postgres")]
     Sql(#[from] SqlError),
     #[error(transparent)]
@@ -101,16 +104,19 @@ pub(crate) async fn inspect(member: &Member) -> Result<(), Error> {
     let data = match member.instance.inspect().await? {
         DataDirectory::Empty => Data::Empty,
         DataDirectory::Initialised(found) => Data::Copy(found.control.system),
-        DataDirectory::Unfinished(found) => {
+        DataDirectory::Unfinished(system) => {
             warn!("a rewind was cut short: this copy will be replaced");
-            Data::Unfinished(found.control.system)
+            Data::Unfinished(system)
         }
         DataDirectory::OtherMajor { found, programs } => {
             error!(%found, %programs, "the data directory was made by another version of Postgres");
             Data::Damaged
         }
         DataDirectory::Damaged { why } => {
-            error!(why, "the data directory cannot be used and is kept as it is");
+            error!(
+                why,
+                "the data directory cannot be used and is kept as it is"
+            );
             Data::Damaged
         }
     };
@@ -137,7 +143,10 @@ async fn start(member: &Arc<Member>) -> Result<(), Error> {
             desired.upstream = None;
             desired.admits = true;
         });
-        member.instance.configure(&member.configuration(None)).await?;
+        member
+            .instance
+            .configure(&member.configuration(None))
+            .await?;
         let started = member.instance.start_standby().await;
         started.map_err(|source| Error::Postmaster {
             what: "start postgres",
@@ -160,7 +169,10 @@ async fn restart(member: &Arc<Member>) -> Result<(), Error> {
             desired.upstream = None;
             desired.admits = false;
         });
-        member.instance.configure(&member.configuration(None)).await?;
+        member
+            .instance
+            .configure(&member.configuration(None))
+            .await?;
         let started = member.instance.start_primary().await;
         started.map_err(|source| Error::Postmaster {
             what: "start postgres again",
@@ -244,7 +256,9 @@ async fn set_names(member: &Member, names: Names) -> Result<Lsn, Error> {
     let cluster = &member.cluster.name;
     let standbys = names.standbys.iter();
     let wanted = Synchronous {
-        standbys: standbys.map(|standby| ids::name(cluster, *standby)).collect(),
+        standbys: standbys
+            .map(|standby| ids::name(cluster, *standby))
+            .collect(),
         acks: names.acks,
     };
     let session = session(member).await?;
@@ -254,11 +268,20 @@ async fn set_names(member: &Member, names: Names) -> Result<Lsn, Error> {
         before = Some(std::mem::replace(&mut desired.synchronous, wanted.clone()));
     });
     apply(member, &session).await?;
+    if member.running().is_none_or(|running| !running.writable) {
+        // Nothing is committed here; that commits wait is made sure of when it is promoted.
+        return Ok(Lsn::default());
+    }
     let end = session
         .set_synchronous(&wanted, before.as_ref(), NAMES)
         .await?;
+    let standbys: Vec<_> = wanted
+        .standbys
+        .iter()
+        .map(InstanceName::to_string)
+        .collect();
     info!(
-        standbys = wanted.list(),
+        standbys = standbys.join(","),
         acks = wanted.acks,
         "set the synchronous standbys"
     );
@@ -276,6 +299,11 @@ async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) -> Result<(),
     member.instance.promote(timeline, PROMOTE).await?;
     member.set_writable();
     session.end_clients().await?;
+    let rule = member.configuration(None).synchronous;
+    if rule.acks > 0 {
+        let before = Synchronous::none();
+        session.set_synchronous(&rule, Some(&before), NAMES).await?;
+    }
     info!(timeline = timeline.number(), "promoted");
     // Standbys log in with these roles before they can acknowledge anything.
     session.wait_for_nobody().await?;
@@ -332,11 +360,7 @@ async fn kill(member: &Member) -> Result<(), Error> {
         view.phase = Phase::Stopping;
         view.routed = false;
     });
-    let killed = running.postmaster.kill_tree().await;
-    killed.map_err(|source| Error::Postmaster {
-        what: "kill postgres",
-        source,
-    })?;
+    running.postmaster.kill_tree().await?;
     warn!("killed postgres");
     member.show(|view| {
         view.phase = Phase::Stopped;

@@ -1,12 +1,13 @@
 //! The instance agent: the first process of the `patroni` container.
 //!
 //! It reads the cluster's control record, asks the pure machine in `howdah-ha` what to do, and does it
-//! with `howdah-postgres`. Five tasks share one `member::Member`:
+//! with `howdah-postgres`. These share one `member::Member`:
 //!
 //! - the `driver` owns the machine's state, feeds it events and executes one action at a time;
 //! - the `watching` tasks bring the control record and the cluster's Pods from the API;
 //! - the `keeper` looks after the running Postgres: configuration, roles, slots, status;
 //! - the `publisher` writes this member's role and status to its Pod;
+//! - the `wire` carries the machine's messages between the members, over mutual TLS;
 //! - the `rest` server answers probes and people from what the others left in the member's view.
 //!
 //! The API may be away at any time: nothing here stops Postgres because of that.
@@ -18,7 +19,7 @@ mod cluster;
 mod disk;
 mod driver;
 mod durable;
-mod guard;
+pub mod guard;
 mod ids;
 mod jobs;
 mod keeper;

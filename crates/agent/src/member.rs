@@ -68,7 +68,7 @@ pub(crate) struct Desired {
 /// Another member whose address nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} has no address")]
-pub(crate) struct NoAddress(pub(crate) InstanceName);
+pub struct NoAddress(pub(crate) InstanceName);
 
 /// This member of the cluster.
 pub(crate) struct Member {
@@ -99,6 +99,8 @@ struct Known {
     open: bool,
     /// False after a disk that did not answer in time.
     writes: bool,
+    /// False without a guard that would end this member's authority.
+    guarded: bool,
     /// False after an upstream that no longer has the WAL.
     fed: bool,
     lease: Option<Lease>,
@@ -133,6 +135,7 @@ impl Member {
                 data: Data::Unknown,
                 open: false,
                 writes: true,
+                guarded: true,
                 fed: true,
                 lease: None,
             }),
@@ -241,6 +244,10 @@ impl Member {
         self.known.lock().writes = writes;
     }
 
+    pub(crate) fn set_guarded(&self, guarded: bool) {
+        self.known.lock().guarded = guarded;
+    }
+
     /// The upstream no longer has the WAL that this copy needs.
     pub(crate) fn starves(&self) {
         self.known.lock().fed = false;
@@ -251,7 +258,7 @@ impl Member {
         let known = self.known.lock();
         PgView {
             data: known.data,
-            writes: known.writes,
+            writes: known.writes && known.guarded,
             fed: known.fed,
             taken: clock::now(),
             ..PgView::unknown()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_ha::machine::{PgView, Point, Position, Server};
-use howdah_postgres::{Duty, Place, Session, SqlError};
+use howdah_postgres::{Duty, Place, PlaceError, Session, SqlError};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
@@ -20,6 +20,15 @@ const SOON: Duration = Duration::from_millis(40);
 const LOOK: Duration = Duration::from_secs(1);
 /// A server that gives no answer for so long cannot serve.
 const SILENT: Duration = Duration::from_secs(3);
+
+/// Why nothing was seen.
+#[derive(Debug, thiserror::Error)]
+enum Unseen {
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
 
 /// Looks at the Postgres of one member.
 #[derive(Default)]
@@ -91,9 +100,10 @@ impl Observer {
         member: &Member,
         running: &Running,
         before: PgView,
-    ) -> Result<PgView, SqlError> {
+    ) -> Result<PgView, Unseen> {
         let pid = running.postmaster.pid();
-        let usable = matches!(&self.session, Some((of, session)) if *of == pid && !session.is_closed());
+        let usable =
+            matches!(&self.session, Some((of, session)) if *of == pid && !session.is_closed());
         if !usable {
             self.session = Some((pid, member.instance.connect().await?));
         }
@@ -101,7 +111,7 @@ impl Observer {
             return Ok(before);
         };
         let duty = session.duty().await?;
-        let place = member.instance.place(session).await?;
+        let place = member.instance.place_by(session).await?;
         let standbys = if duty.in_recovery {
             Default::default()
         } else {

@@ -118,9 +118,7 @@ fn former(annotations: &BTreeMap<String, String>) -> Result<Record, Error> {
 pub(crate) fn view(lease: Option<&Lease>) -> Result<Read, Error> {
     match lease {
         None => Ok(Read::Missing),
-        Some(lease) => {
-            read(lease).map(|(record, version)| Read::Found(Box::new(record), version))
-        }
+        Some(lease) => read(lease).map(|(record, version)| Read::Found(Box::new(record), version)),
     }
 }
 
@@ -150,7 +148,9 @@ pub(crate) fn content(
         // For people alone; the epoch itself is an annotation, since it may outgrow this field.
         "leaseTransitions": i32::try_from(record.epoch.number()).ok(),
     });
-    let before = known.and_then(|lease| read(lease).ok()).map(|(before, _)| before);
+    let before = known
+        .and_then(|lease| read(lease).ok())
+        .map(|(before, _)| before);
     if before.as_ref().map(|before| before.holder) != Some(record.holder) {
         spec["acquireTime"] = at.clone().into();
         let changes = changed(known, before.as_ref(), record, &holder, at);

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use howdah_ha::machine::{self as ha, Boot, Holder, Rules, State};
 use howdah_postgres::{
     Identity, Instance, Layout, OpenError, PostmasterError, ProgramError, Programs, VolumeLock,
@@ -32,6 +33,8 @@ use crate::{
 /// The pause before something at the start is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// The mounted folder with what members show each other.
+const CERTIFICATES: &str = "/etc/howdah/peer";
 /// How many messages of other members wait for the driver; more are dropped, as on the way.
 const HEARD: usize = 256;
 
@@ -90,17 +93,22 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let mut stop = std::pin::pin!(stop_signal()?);
     let path = std::env::var("PATH").unwrap_or_default();
     let programs = Programs::on_path(&path).await.map_err(Error::Programs)?;
+    let program = std::env::current_exe().map_err(Error::Guard)?;
+    let program =
+        Utf8PathBuf::try_from(program).map_err(|error| Error::Guard(error.into_io_error()))?;
     tokio::select! {
-        client = first_client() => run_with(args, client, programs, stop).await,
+        client = first_client() => run_with(args, client, programs, &program, stop).await,
         () = &mut stop => Ok(()),
     }
 }
 
-/// As [`run`], with a client and programs from elsewhere, until `stop` is ready.
+/// As [`run`], with a client and programs from elsewhere, until `stop` is ready. `guard` is the program
+/// whose subcommand `guard` is [`crate::guard::main`].
 pub async fn run_with(
     args: Args,
     client: Client,
     programs: Programs,
+    guard: &Utf8Path,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let config = Config::try_from(args).map_err(Error::Args)?;
@@ -111,7 +119,7 @@ pub async fn run_with(
         opened = open(&config, programs) => opened?,
         () = &mut stop => return Ok(()),
     };
-    drive(config, client, listener, opened, stop).await
+    drive(config, client, listener, opened, guard, stop).await
 }
 
 async fn drive(
@@ -119,6 +127,7 @@ async fn drive(
     client: Client,
     listener: TcpListener,
     opened: Opened,
+    program: &Utf8Path,
     mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Error> {
     let (inputs, received) = mpsc::unbounded_channel();
@@ -131,7 +140,7 @@ async fn drive(
         incoming,
         promises,
         wire: wire(&config, me, opened.instance.layout(), heard)?,
-        guard: Guard::start().map_err(Error::Guard)?,
+        guard: Guard::start(program, &opened.instance.layout().volume()).map_err(Error::Guard)?,
     };
     let state = State::new(
         ha::Config {
@@ -187,7 +196,7 @@ fn wire(
         cluster: config.cluster.clone(),
         namespace: config.namespace.clone(),
         me,
-        folder: layout.resolve(wire::FOLDER),
+        folder: layout.resolve(CERTIFICATES),
     };
     Wire::start(config, heard).map_err(Error::Wire)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use howdah_ha::machine::{Member as Number, Policy, Settings, Timing};
 use serde::Deserialize;
@@ -164,6 +163,8 @@ pub(crate) fn before_the_pods() -> Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

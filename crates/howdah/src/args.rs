@@ -38,6 +38,12 @@ pub(crate) enum Command {
     /// This is the first process of an instance's container. Everything it is told comes from the environment
     /// that the operator gives to the Pod.
     Instance(InstanceArgs),
+    /// Kill the Postgres of an instance when its authority ends
+    #[command(hide = true)]
+    Guard {
+        /// Where that Postgres works.
+        folder: Utf8PathBuf,
+    },
     /// Run one container
     #[command(hide = true)]
     PocketShim {

@@ -31,6 +31,10 @@ fn main() -> ExitCode {
     if let Command::PocketShim { spec } = &command {
         return howdah_pocket::node::shim::main(spec);
     }
+    // One for each instance, and it has to work when nothing else does.
+    if let Command::Guard { folder } = &command {
+        return howdah_agent::guard::main(folder);
+    }
     // Fails only when a provider is installed already, and nothing has run before this line.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match run(command, &connection) {
@@ -77,7 +81,9 @@ fn run(command: Command, connection: &ConnectArgs) -> Result<Exit> {
                 .context("run the instance")?;
             Ok(Exit::Success)
         }
-        Command::PocketShim { .. } => unreachable!("handled before a runtime is needed"),
+        Command::PocketShim { .. } | Command::Guard { .. } => {
+            unreachable!("handled before a runtime is needed")
+        }
     }
 }
 

@@ -80,6 +80,11 @@ impl Instance {
     /// could be promoted without delay.
     pub async fn place(&self) -> Result<Option<Place>, Error> {
         let session = self.connect().await.map_err(Error::Sql)?;
+        self.place_by(&session).await
+    }
+
+    /// The same, asked in a session with that server.
+    pub async fn place_by(&self, session: &session::Session) -> Result<Option<Place>, Error> {
         let row = session.row(WHAT, ENDS, &[]).await.map_err(Error::Sql)?;
         let ends = ends(&row).map_err(Error::Sql)?;
         let data = self.layout().data();

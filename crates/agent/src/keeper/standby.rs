@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_postgres::{Continuity, Standing, Status, StopMode};
+use howdah_types::Lsn;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -78,10 +79,16 @@ impl Care {
         if !audit {
             return Ok(());
         }
-        let others = self.member.other_instances();
-        let slots: Vec<_> = others.iter().map(|other| other.slot()).collect();
-        let session = self.session();
-        session.keep_idle_slots(&slots).await.map_err(Error::Sql)
+        // As far as everything is replayed here, so that nothing is held back.
+        let everything = Lsn::new(u64::MAX);
+        for other in self.member.other_instances() {
+            let slot = other.slot();
+            let session = self.session();
+            session.ensure_slot(&slot).await.map_err(Error::Sql)?;
+            let advanced = session.advance_slot(&slot, everything).await;
+            advanced.map_err(Error::Sql)?;
+        }
+        Ok(())
     }
 
     /// A standby whose primary was started with larger values pauses its replay until it has them too.

@@ -47,7 +47,10 @@ fn changes_of_the_holder_are_remembered_up_to_a_limit() {
     assert_eq!(history(&known).len(), 1);
     known = lease(&record, Some(&known));
     let annotations = known.metadata.annotations.clone().unwrap();
-    assert!(!annotations.contains_key(HISTORY), "a renewal leaves it alone");
+    assert!(
+        !annotations.contains_key(HISTORY),
+        "a renewal leaves it alone"
+    );
     for boot in 1..100 {
         record.holder.boot = Boot(boot);
         record.epoch = record.epoch.next();

@@ -33,6 +33,14 @@ struct Agent {
     task: JoinHandle<Result<(), howdah_agent::Error>>,
 }
 
+/// The example of that name, which is built with the tests.
+fn guard_program() -> Utf8PathBuf {
+    let test = std::env::current_exe().expect("a test has a program");
+    let folder = test.parent().and_then(std::path::Path::parent);
+    let program = folder.expect("a built program lies in a folder");
+    Utf8PathBuf::try_from(program.join("examples/guard")).expect("paths are text here")
+}
+
 impl Instance {
     /// An instance with an empty volume.
     pub(crate) fn new(world: &World, index: u32) -> Result<Self> {
@@ -121,7 +129,12 @@ impl Instance {
         pod.metadata.uid.context("a stored Pod has a UID")
     }
 
-    pub(crate) async fn start_agent(&mut self, world: &World, uid: String, may_bootstrap: bool) -> Result<()> {
+    pub(crate) async fn start_agent(
+        &mut self,
+        world: &World,
+        uid: String,
+        may_bootstrap: bool,
+    ) -> Result<()> {
         ensure!(self.agent.is_none(), "{} runs", self.name);
         let ip = self.ip().to_string();
         let found = components()?.postgres(18)?;
@@ -143,7 +156,11 @@ impl Instance {
             let stopped = async {
                 let _ = stopped.await;
             };
-            Box::pin(howdah_agent::run_with(args, client, programs, stopped)).await
+            let guard = guard_program();
+            Box::pin(howdah_agent::run_with(
+                args, client, programs, &guard, stopped,
+            ))
+            .await
         });
         self.agent = Some(Agent { stop, task });
         Ok(())
