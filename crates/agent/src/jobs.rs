@@ -129,7 +129,26 @@ async fn initialise(member: &Member) -> Result<(), Error> {
     member.show(|view| view.phase = Phase::Initialising);
     info!("initialising database system");
     member.instance.initialise().await?;
+    adopt_settings(member).await?;
     inspect(member).await
+}
+
+/// A standby keeps the values that its control file has from its primary. Those of a new system become the
+/// configured ones by one start that nobody can connect to.
+async fn adopt_settings(member: &Member) -> Result<(), Error> {
+    let wrong = |source| Error::Postmaster {
+        what: "start the new database system for the first time",
+        source,
+    };
+    member.desire(|desired| {
+        desired.upstream = None;
+        desired.admits = false;
+    });
+    member.instance.configure(&member.configuration(None)).await?;
+    let started = member.instance.start_primary().await.map_err(wrong)?;
+    let ready = started.wait_ready(STOP).await;
+    started.stop(StopMode::Fast, STOP).await.map_err(wrong)?;
+    ready.map_err(wrong)
 }
 
 /// Starts as a standby of nobody: whom to follow is another job.

@@ -126,6 +126,14 @@ pub mod events {
     pub const CLUSTER_CONFIG_FAILED: &str = "ClusterConfigFailed";
     /// The first primary is initialised.
     pub const CLUSTER_BOOTSTRAP_COMPLETED: &str = "ClusterBootstrapCompleted";
+    /// Another instance took over from a primary that was lost.
+    pub const FAILOVER: &str = "Failover";
+    /// The primary handed over to another instance because people asked for it.
+    pub const SWITCHOVER: &str = "Switchover";
+    /// Writes are confirmed by fewer replicas than `replication.mode` asks for.
+    pub const REPLICATION_DEGRADED: &str = "ReplicationDegraded";
+    /// Writes are confirmed by as many replicas as `replication.mode` asks for again.
+    pub const REPLICATION_RESTORED: &str = "ReplicationRestored";
     /// A field was accepted but is not acted on.
     pub const FIELD_NOT_ACTED_ON: &str = "FieldNotActedOn";
     /// A managed script ran.

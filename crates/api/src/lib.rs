@@ -9,6 +9,7 @@
 pub mod backup;
 pub mod cluster;
 pub mod conditions;
+pub mod control_record;
 mod crds;
 pub mod db_ops;
 mod instance_profile;
@@ -25,6 +26,7 @@ mod values;
 pub use backup::{BackupSpec, BackupStatus, SGBackup};
 pub use cluster::{ClusterSpec, ClusterStatus, SGCluster};
 pub use conditions::Condition;
+pub use control_record::ControlRecord;
 pub use crds::crds;
 pub use db_ops::{DbOpsSpec, DbOpsStatus, SGDbOps};
 pub use instance_profile::{

@@ -2,6 +2,7 @@
 
 mod blockers;
 mod gather;
+mod leadership;
 mod member;
 mod model;
 mod show;

@@ -1,5 +1,7 @@
 //! What goes wrong, when, and for how long. A plan is drawn from the seed before the run.
 
+use howdah_ha::machine::Policy;
+
 use crate::rng::Rng;
 
 /// One fault.
@@ -39,8 +41,28 @@ pub enum Kind {
     DiskError(usize),
     /// A standby receives little at a time.
     SlowStandby(usize),
+    /// The disk is full: nothing is written, nothing starts.
+    DiskFull(usize),
+    /// The volume is replaced by an empty one.
+    WipeVolume(usize),
     /// People ask for a switchover.
     Switchover(usize),
+    /// People ask for a failover to that member.
+    Failover(usize),
+    /// People pause automatic takeovers.
+    Pause,
+    /// People fence a member.
+    Fence(usize),
+    /// People want a member cloned again.
+    Reinitialise(usize),
+    /// People choose another mode.
+    Mode(Policy),
+    /// A member may not take over.
+    Observe(usize),
+    /// A member's acknowledgements do not count.
+    Unsync(usize),
+    /// A member is scaled in, and out again at the end.
+    Scale(usize),
 }
 
 /// A fault with its time.
@@ -52,6 +74,17 @@ pub struct Fault {
     pub from: u64,
     /// When it ends.
     pub until: u64,
+}
+
+/// Draws a mode that so many members can keep.
+pub(crate) fn draw_policy(rng: &mut Rng, nodes: usize) -> Policy {
+    match rng.between(0, 9) {
+        0..=4 => Policy::Strict { acks: 1 },
+        5 if nodes > 3 => Policy::Strict { acks: 2 },
+        6 if nodes > 2 => Policy::Sync { acks: 2 },
+        5..=7 => Policy::Sync { acks: 1 },
+        _ => Policy::Async,
+    }
 }
 
 const SECOND: u64 = 1_000_000;
@@ -85,7 +118,7 @@ pub(crate) fn plan(rng: &mut Rng, nodes: usize, start: u64, end: u64) -> Vec<Fau
 fn kind(rng: &mut Rng, nodes: usize) -> Kind {
     let node = rng.index(nodes);
     let other = rng.index(nodes + 1);
-    match rng.between(0, 24) {
+    match rng.between(0, 36) {
         0 | 1 => Kind::KillPostgres(node),
         2 => Kind::KillAgent(node),
         3 | 4 => Kind::PowerLoss(node),
@@ -104,6 +137,16 @@ fn kind(rng: &mut Rng, nodes: usize) -> Kind {
         20 => Kind::DiskError(node),
         21 => Kind::Restore,
         22 | 23 => Kind::SlowStandby(node),
-        _ => Kind::Switchover(node),
+        24 | 25 => Kind::Switchover(node),
+        26 => Kind::Failover(node),
+        27 => Kind::Pause,
+        28 => Kind::Fence(node),
+        29 => Kind::Reinitialise(node),
+        30 | 31 => Kind::Mode(draw_policy(rng, nodes)),
+        32 => Kind::Observe(node),
+        33 => Kind::Unsync(node),
+        34 => Kind::Scale(node),
+        35 => Kind::DiskFull(node),
+        _ => Kind::WipeVolume(node),
     }
 }

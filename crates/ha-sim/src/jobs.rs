@@ -44,7 +44,9 @@ impl World {
             Job::Stop if stalls => self.rng.between(2_000_000, 15_000_000),
             Job::Stop => self.rng.between(30_000, 500_000),
             Job::Kill => self.rng.between(5_000, 200_000),
+            Job::Rewind { .. } if stalls => self.rng.between(3_000_000, 12_000_000),
             Job::Rewind { .. } => self.rng.between(300_000, 3_000_000),
+            Job::Clone { .. } if stalls => self.rng.between(4_000_000, 15_000_000),
             Job::Clone { .. } => self.rng.between(500_000, 4_000_000),
         }
     }
@@ -84,7 +86,7 @@ impl World {
 
     fn finish_job(&mut self, node: usize, job: Job) -> JobEnd {
         let running = self.nodes[node].pg.running;
-        let fails = self.nodes[node].disk_fails;
+        let fails = self.nodes[node].disk_fails || self.nodes[node].full;
         match job {
             Job::Initialise => self.initialise(node),
             Job::Start { writable } if !fails && running == Running::Stopped => {
@@ -106,7 +108,7 @@ impl World {
                 self.release(node);
                 JobEnd::NamesSet(lsn(self.nodes[node].pg.end()))
             }
-            Job::Promote { timeline } if running == Running::Standby => {
+            Job::Promote { timeline } if !fails && running == Running::Standby => {
                 self.promote(node, timeline)
             }
             Job::Open if running == Running::Primary => {
@@ -144,8 +146,8 @@ impl World {
     }
 
     fn start(&mut self, node: usize, writable: bool) -> JobEnd {
-        let was = self.nodes[node].pg.copy.is_some();
-        if !was {
+        let pg = &self.nodes[node].pg;
+        if pg.copy.is_none() || pg.unfinished {
             return JobEnd::Failed;
         }
         if writable {
@@ -248,7 +250,9 @@ impl World {
         self.nodes[node].pg.rewinding = false;
         let lucky = !self.rng.percent(20);
         let source = self.source(node, from).filter(|_| lucky);
-        let Some(source) = source.filter(|_| !self.nodes[node].disk_fails) else {
+        let Some(source) =
+            source.filter(|_| !self.nodes[node].disk_fails && !self.nodes[node].full)
+        else {
             return JobEnd::Failed;
         };
         self.judge_leftovers(node, &source, fork);
@@ -261,11 +265,12 @@ impl World {
     fn copy_from(&mut self, node: usize, from: usize) -> JobEnd {
         let Some(source) = self
             .source(node, from)
-            .filter(|_| !self.nodes[node].disk_fails)
+            .filter(|_| !self.nodes[node].disk_fails && !self.nodes[node].full)
         else {
             return JobEnd::Failed;
         };
         self.judge_wipe(node);
+        self.nodes[node].pg.unfinished = false;
         let old = self.nodes[node].pg.copy.replace(source);
         if old.is_some() {
             self.nodes[node].pg.aside = old;

@@ -37,6 +37,8 @@ pub enum Oracle {
     NamesFirst,
     /// Routes only go to newer epochs.
     RouteMonotone,
+    /// What people said is kept to: paused, fenced, no voter.
+    Obeys,
 }
 
 /// A promise that was broken.
@@ -75,6 +77,10 @@ pub(crate) struct Ledger {
     pub(crate) last_ack: BTreeMap<Timeline, u64>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) excused: BTreeSet<Txn>,
+    /// How many acknowledgements the record promises for each epoch.
+    pub(crate) promised: BTreeMap<Epoch, u16>,
+    /// The newest epoch that people forced.
+    pub(crate) forced: Option<Epoch>,
 }
 
 impl Ledger {

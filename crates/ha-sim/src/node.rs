@@ -44,6 +44,7 @@ pub(crate) struct Node {
     pub(crate) powered: bool,
     pub(crate) disk_hangs: bool,
     pub(crate) disk_fails: bool,
+    pub(crate) full: bool,
     pub(crate) slow: bool,
     pub(crate) stuck_since: Option<u64>,
     pub(crate) guard: u64,
@@ -67,6 +68,7 @@ impl Node {
             powered: true,
             disk_hangs: false,
             disk_fails: false,
+            full: false,
             slow: false,
             stuck_since: None,
             guard: 0,
@@ -94,8 +96,13 @@ impl Node {
         self.powered && !self.frozen
     }
 
+    /// True if nothing reaches the disk for now.
+    pub(crate) fn disk_stands(&self) -> bool {
+        self.disk_hangs || self.full
+    }
+
     pub(crate) fn note_stuck(&mut self, now: u64) {
-        let stuck = self.disk_hangs || self.pg.frozen;
+        let stuck = self.disk_stands() || self.pg.frozen;
         match (stuck, self.stuck_since) {
             (true, None) => self.stuck_since = Some(now),
             (false, Some(_)) => self.stuck_since = None,
@@ -117,7 +124,11 @@ impl Node {
             });
         PgView {
             taken: self.clock(now),
-            data: copy.map_or(Data::Empty, |copy| Data::Copy(copy.system)),
+            data: match copy {
+                None => Data::Empty,
+                Some(copy) if self.pg.unfinished => Data::Unfinished(copy.system),
+                Some(copy) => Data::Copy(copy.system),
+            },
             server: match self.pg.running {
                 Running::Stopped => Server::Stopped,
                 Running::Primary => Server::Primary,

@@ -54,6 +54,15 @@ impl World {
                 record.older.len()
             )
         });
+        self.ledger
+            .promised
+            .insert(record.epoch, record.cohort.acks);
+        let named = record.cohort.standbys.iter().chain([&record.holder.member]);
+        let observer = self.observer.map(crate::node::member);
+        if let Some(member) = named.into_iter().find(|member| Some(**member) == observer) {
+            let what = format!("{member} is no voter and is named");
+            self.ledger.broken(Oracle::Obeys, now, what);
+        }
         let changed = before
             .as_ref()
             .is_some_and(|before| before.holder != record.holder);
@@ -68,6 +77,19 @@ impl World {
 
     /// O6: who is sealed, by what is on the disks, meets who acknowledged.
     fn judge_claim(&mut self, before: &Record, record: &Record) {
+        let next = record.holder.member;
+        if !before.admits(next) {
+            let what = format!("{next} takes over while that is paused");
+            self.ledger.broken(Oracle::Obeys, self.now, what);
+        }
+        if before.fenced.contains(&next) {
+            let what = format!("{next} takes over and is fenced");
+            self.ledger.broken(Oracle::Obeys, self.now, what);
+        }
+        if before.forces(next) {
+            self.excuse_forced(record);
+            return;
+        }
         if !before.serving || before.cohort.acks == 0 {
             return;
         }
@@ -89,6 +111,32 @@ impl World {
             );
             self.ledger.broken(Oracle::QuorumMet, self.now, what);
         }
+    }
+
+    /// People decided that what the member lacks is lost.
+    fn excuse_forced(&mut self, record: &Record) {
+        self.ledger.forced = Some(record.epoch);
+        let Some(copy) = &self.nodes[index(record.holder.member)].pg.copy else {
+            return;
+        };
+        let held: BTreeSet<_> = copy.log.iter().copied().collect();
+        self.ledger.acked.retain(|acked| held.contains(&acked.txn));
+    }
+
+    /// True if the record promises that what a primary acknowledges outlives it.
+    pub(crate) fn promises(&self, node: usize) -> bool {
+        let epoch = self.epoch_of_log(node);
+        epoch.is_some_and(|epoch| {
+            let acks = self.ledger.promised.get(&epoch);
+            acks.is_some_and(|acks| *acks > 0)
+        })
+    }
+
+    /// True if people forced a failover while this primary may have lived: what it acknowledges is lost.
+    pub(crate) fn is_given_up(&self, node: usize) -> bool {
+        let forced = self.ledger.forced;
+        self.epoch_of_log(node)
+            .is_some_and(|epoch| forced > Some(epoch))
     }
 
     /// O5: what a member told to be sealed at is never below what it told before.
@@ -122,7 +170,10 @@ impl World {
     /// O4, O2: a promotion is of the holder, and of a complete copy.
     pub(crate) fn judge_promotion(&mut self, node: usize) {
         self.judge_holder(node, "is promoted");
-        if self.nodes[node].pg.names.acks < self.policy.acks() {
+        let told = self.nodes[node].agent.as_ref();
+        let told = told.and_then(|agent| agent.state.as_ref());
+        let acks = told.map_or(0, |state| state.config.settings.policy.acks());
+        if self.nodes[node].pg.names.acks < acks.min(1) {
             let what = format!("m{node} is promoted before its synchronous standbys are set");
             self.ledger.broken(Oracle::NamesFirst, self.now, what);
         }

@@ -91,6 +91,8 @@ pub(crate) struct Pg {
     pub(crate) died: u64,
     /// True while a rewind rewrites the directory: a crash then ruins it.
     pub(crate) rewinding: bool,
+    /// True if one was cut short: nothing can run on the directory.
+    pub(crate) unfinished: bool,
 }
 
 impl Pg {
@@ -116,6 +118,7 @@ impl Pg {
             run: 0,
             died: 0,
             rewinding: false,
+            unfinished: false,
         }
     }
 
@@ -133,9 +136,7 @@ impl Pg {
         self.senders.clear();
         self.run += 1;
         self.conn += 1;
-        if std::mem::take(&mut self.rewinding) {
-            self.copy = None;
-        }
+        self.unfinished |= std::mem::take(&mut self.rewinding);
     }
 
     /// The machine is gone: what was not flushed is lost.

@@ -12,6 +12,9 @@ impl World {
     /// A transaction is written to the log of a primary, and flushed a little later.
     pub(crate) fn append(&mut self, node: usize, txn: Txn) {
         let delay = self.rng.between(300, 6_000);
+        if self.nodes[node].full {
+            return;
+        }
         let pg = &mut self.nodes[node].pg;
         if let Some(copy) = &mut pg.copy {
             copy.log.push(txn);
@@ -22,7 +25,7 @@ impl World {
 
     pub(crate) fn flush_own(&mut self, node: usize, run: u64) {
         let this = &mut self.nodes[node];
-        if this.pg.run != run || !this.runs() || this.pg.frozen || this.disk_hangs {
+        if this.pg.run != run || !this.runs() || this.pg.frozen || this.disk_stands() {
             // Thawed or healed, it flushes with the next.
             return;
         }
@@ -91,6 +94,7 @@ impl World {
         let source = &self.nodes[upstream];
         let reachable = self.passes(node, upstream) && self.passes(upstream, node);
         let stands = !this.runs() || this.pg.frozen || !source.runs() || source.pg.frozen;
+        let stands = stands || this.full;
         if stands || !reachable || source.pg.running != Running::Primary {
             self.retry(node, conn);
             return;
@@ -169,7 +173,7 @@ impl World {
         if this.pg.run != run || !this.powered {
             return;
         }
-        if !this.runs() || this.pg.frozen || this.disk_hangs {
+        if !this.runs() || this.pg.frozen || this.disk_stands() {
             self.later(20_000, Happening::Flush(node, conn, upto, run));
             return;
         }
@@ -248,7 +252,7 @@ impl World {
         if upto <= from {
             return;
         }
-        let strict = this.pg.names.acks > 0;
+        let strict = this.pg.names.acks > 0 && self.promises(node);
         let Some(copy) = &this.pg.copy else {
             return;
         };
@@ -262,6 +266,9 @@ impl World {
         });
         let acked: Vec<_> = acked.collect();
         self.nodes[node].pg.acked = upto;
+        if self.is_given_up(node) {
+            return;
+        }
         self.judge_acked(node, &acked);
         // What a node does as it thaws is not service; the bound counts from when it stood still.
         if at > self.nodes[node].thawed + SECOND || self.nodes[node].thawed == 0 {
@@ -273,6 +280,7 @@ impl World {
     /// Clients are let in: what is in the log is visible to them from now on.
     pub(crate) fn open_clients(&mut self, node: usize) {
         self.judge_open(node);
+        let promises = self.promises(node);
         let pg = &mut self.nodes[node].pg;
         pg.open = true;
         pg.acked = 0;
@@ -283,7 +291,7 @@ impl World {
             .map_or(Vec::new(), |copy| copy.log[..end].to_vec());
         let timeline = pg.copy.as_ref().map(|copy| copy.timeline);
         pg.acked = end;
-        let strict = pg.names.acks > 0;
+        let strict = pg.names.acks > 0 && promises;
         // What can be read counts like what was acknowledged.
         if let Some(timeline) = timeline {
             let known: std::collections::BTreeSet<_> =

@@ -2,6 +2,7 @@
 
 mod agents;
 mod happen;
+mod people;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -63,6 +64,7 @@ pub struct Outcome {
 pub(crate) enum Happening {
     Tick(usize, u64),
     Boot(usize),
+    Configure(usize),
     Seen(usize, u64, Box<PgView>),
     Deliver(usize, Holder, Message),
     ApiArrive(usize, u64, u64, Request),
@@ -117,9 +119,18 @@ pub(crate) struct World {
     pub(crate) cuts: Vec<Vec<u32>>,
     pub(crate) ledger: Ledger,
     pub(crate) policy: Policy,
+    /// A member that never may take over.
+    pub(crate) observer: Option<usize>,
+    /// The members that were scaled in.
+    pub(crate) left: BTreeSet<usize>,
+    /// How many faults keep each member from taking over, and from acknowledging.
+    pub(crate) observing: Vec<u32>,
+    pub(crate) unsynced: Vec<u32>,
     pub(crate) rules: Rules,
     pub(crate) faults: Vec<Fault>,
     pub(crate) healed: bool,
+    /// One volume at most is lost in a run.
+    pub(crate) wiped: bool,
     pub(crate) next_txn: Txn,
     tracing: bool,
     pub(crate) trace: Vec<String>,
@@ -148,27 +159,15 @@ pub fn run_with(setup: &Setup) -> Outcome {
     }
 }
 
-fn draw_policy(rng: &mut Rng) -> Policy {
-    match rng.between(0, 9) {
-        0..=5 => Policy::Strict { acks: 1 },
-        6 => Policy::Strict { acks: 2 },
-        7 => Policy::Sync { acks: 1 },
-        _ => Policy::Async,
-    }
-}
-
 impl World {
     fn new(setup: &Setup) -> Self {
         let mut rng = Rng::new(setup.seed);
-        let drawn = draw_policy(&mut rng);
+        let few = [3, 3, 3, 2, 4, 5][rng.index(6)];
+        let count = setup.nodes.unwrap_or(few);
+        let drawn = faults::draw_policy(&mut rng, count);
         let policy = setup.policy.unwrap_or(drawn);
-        let few = match policy {
-            Policy::Strict { acks: 2 } => rng.between(4, 5),
-            _ => [3, 3, 3, 2, 4][rng.index(5)],
-        };
-        let count = setup
-            .nodes
-            .unwrap_or_else(|| usize::try_from(few).unwrap_or(3));
+        // Some clusters have a member that only follows.
+        let observer = rng.percent(15) && count > 3 && setup.faults.is_none();
         let nodes = (0..count)
             .map(|_| Node::new(i64::try_from(rng.between(0, 1600)).unwrap_or(0) - 800))
             .collect();
@@ -193,9 +192,14 @@ impl World {
             cuts: vec![vec![0; count + 1]; count + 1],
             ledger: Ledger::default(),
             policy,
+            observer: observer.then_some(count - 1),
+            left: BTreeSet::new(),
+            observing: vec![0; count],
+            unsynced: vec![0; count],
             rules: setup.without.map_or(Rules::default(), Rules::without),
             faults: plan,
             healed: false,
+            wiped: false,
             next_txn: 1,
             tracing: setup.trace,
             trace: Vec::new(),

@@ -6,9 +6,20 @@
 //! views anew, so a lost, late or repeated event changes nothing for long. The driver
 //! - makes [`State::durable`] durable before it executes the actions of a step that changed it
 //!   ([`Step::persist`]),
-//! - executes at most one [`Job`] on Postgres at a time; a kill replaces the one in flight,
+//! - executes at most one [`Job`] on Postgres at a time; a kill replaces the one in flight, whose end is then
+//!   never told,
+//! - when a job ended, hands in [`Event::Job`], and then at once a view of Postgres that was taken after that:
+//!   until such a view comes nothing is done with Postgres. Views may be late otherwise, and each says when
+//!   its taking began ([`PgView::taken`]); a Postgres that does not answer has no position and no standbys,
 //! - has at most one call to the API in flight,
-//! - starts a separate guard that kills Postgres when the time of [`Action::Guard`] has come.
+//! - starts a separate guard that kills Postgres when the time of [`Action::Guard`] has come, and does so also
+//!   when the agent stands still; it stays set until Postgres was seen stopped,
+//! - keeps clients out after every start, promotion and restart until [`Job::Open`], and does not let Postgres
+//!   restart itself after a crash (`restart_after_crash=off`), which would show clients a recovered tail (I10).
+//!
+//! People's tools change [`Record::intent`], [`Record::paused`] and [`Record::fenced`] in the stored record, by
+//! compare-and-set and nothing else in it. [`Settings`] may change at any time ([`Event::Configured`]), and on
+//! each member at another moment: who waits for another goes by the longer of what both count on.
 //!
 //! | module | owns |
 //! |---|---|

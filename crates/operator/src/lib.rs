@@ -15,6 +15,7 @@ mod events;
 mod leader;
 mod passwords;
 mod peer_tls;
+mod record_events;
 mod run;
 mod triggers;
 

@@ -17,6 +17,7 @@ use crate::Config;
 use crate::cluster::{Guarded, error_policy, reconcile};
 use crate::context::Context;
 use crate::leader::Leader;
+use crate::record_events;
 use crate::triggers;
 
 /// A burst of changes causes one pass; short enough not to be felt.
@@ -64,6 +65,8 @@ async fn work(client: &Client, config: &Config, term: &CancellationToken) {
     let context = Arc::new(Context::new(client.clone(), config.clone()));
     let controller = controller(client.clone(), config);
     let clusters = controller.store();
+    let recorder = context.recorder.clone();
+    let telling = record_events::tell(client.clone(), clusters.clone(), recorder);
     let passes = controller
         .graceful_shutdown_on(term.clone().cancelled_owned())
         .run(reconcile, error_policy, context)
@@ -77,6 +80,7 @@ async fn work(client: &Client, config: &Config, term: &CancellationToken) {
     tokio::select! {
         () = passes => {}
         () = ended_before_the_first_pass(&clusters, term) => {}
+        () = telling => {}
     }
 }
 

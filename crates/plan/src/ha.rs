@@ -1,18 +1,20 @@
 //! How the instances keep a cluster available, in the form in which they read it (`ha.json`).
 //!
-//! Patroni's timings become one of our profiles. A profile promises what the timing asks for, and
-//! more: `ttl` is the longest that a primary may be silent before another instance takes over.
+//! Patroni's timings choose one of our profiles, which keeps what they ask for: `ttl` is the longest
+//! that a primary may be silent before another instance takes over, `loop_wait` the longest between
+//! two renewals.
 //!
-//! | `ttl` | profile | renewal | right to serve without renewal | taken over after |
-//! |---|---|---|---|---|
-//! | not set | `default` (now `fast`) | 1 s | 5 s | 6 s |
-//! | 6 to 9 | `fast` | 1 s | 5 s | 6 s |
-//! | 10 and more | `fleet` | 2 s | 8.5 s | 10 s |
+//! | `ttl` | `loop_wait` | profile | renewal | right to serve without one | taken over after |
+//! |---|---|---|---|---|---|
+//! | not set | any | `default`, now `fast` | 1 s | 5 s | 6 s |
+//! | 6 to 9 | any | `fast` | 1 s | 5 s | 6 s |
+//! | 10 and more | 1 | `fast` | 1 s | 5 s | 6 s |
+//! | 10 and more | not set, or 2 and more | `fleet` | 2 s | 8.5 s | 10 s |
 //!
 //! A synchronous mode does not wait so long: there the other instances decide together.
-//! `loop_wait` and `retry_timeout` have to fit `ttl` as Patroni wants it, and are kept by every
-//! profile: it renews at least that often, and a failure of the API server that is as short
-//! changes nothing.
+//! `retry_timeout` only has to fit the other two, as Patroni wants it.
+//! `maximum_lag_on_failover` is checked and handed on, but no instance acts on it: a standby that
+//! does not keep up loses its say by time, not by bytes.
 
 use howdah_api::ClusterSpec;
 use howdah_api::cluster::ReplicationMode;
@@ -25,7 +27,7 @@ use crate::invalid::Invalid;
 const FIELD: &str = "spec.configurations.patroni.dynamicConfig";
 
 /// The keys of `dynamicConfig` that have an effect, besides `postgresql.pg_hba`.
-pub(crate) const ACTED_ON: [&str; 4] = [TTL, LOOP_WAIT, RETRY_TIMEOUT, MAXIMUM_LAG];
+pub(crate) const ACTED_ON: [&str; 3] = [TTL, LOOP_WAIT, RETRY_TIMEOUT];
 
 const TTL: &str = "ttl";
 const LOOP_WAIT: &str = "loop_wait";
@@ -36,6 +38,8 @@ const MAXIMUM_LAG: &str = "maximum_lag_on_failover";
 const LEAST_TTL: u64 = 6;
 /// From here on the `fleet` profile keeps what `ttl` asks for.
 const FLEET_TTL: u64 = 10;
+/// So often the `fleet` profile renews, in seconds.
+const FLEET_LOOP_WAIT: u64 = 2;
 /// An hour, in seconds; more is a mistake in the unit.
 const MOST_SECONDS: u64 = 3600;
 
@@ -71,7 +75,7 @@ pub struct Settings {
     /// Patroni's `retry_timeout` as the user set it, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_timeout: Option<u64>,
-    /// Bytes that a standby may lack and still take over in the mode `async`.
+    /// Patroni's `maximum_lag_on_failover` as the user set it, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_lag_on_failover: Option<u64>,
 }
@@ -112,7 +116,7 @@ pub(crate) fn settings(spec: &ClusterSpec) -> Result<Settings, Vec<Invalid>> {
     problems.extend(relation(&settings));
     if problems.is_empty() {
         Ok(Settings {
-            profile: profile(settings.ttl),
+            profile: profile(settings.ttl, settings.loop_wait),
             ..settings
         })
     } else {
@@ -125,10 +129,11 @@ pub(crate) fn counts(mode: ReplicationMode) -> bool {
     matches!(mode, ReplicationMode::Sync | ReplicationMode::StrictSync)
 }
 
-fn profile(ttl: Option<u64>) -> Profile {
+fn profile(ttl: Option<u64>, loop_wait: Option<u64>) -> Profile {
+    let often = loop_wait.is_some_and(|wait| wait < FLEET_LOOP_WAIT);
     match ttl {
         None => Profile::Default,
-        Some(ttl) if ttl < FLEET_TTL => Profile::Fast,
+        Some(ttl) if ttl < FLEET_TTL || often => Profile::Fast,
         Some(_) => Profile::Fleet,
     }
 }
@@ -216,6 +221,10 @@ mod tests {
         json!({}),
         json!({"ttl": 30, "loop_wait": "10", "retry_timeout": 10, "maximum_lag_on_failover": 0}),
         r#"{"mode":"async","profile":"fleet","ttl":30,"loopWait":10,"retryTimeout":10,"maximumLagOnFailover":0}"#
+    )]
+    #[case(
+        json!({}), json!({"ttl": 10, "loop_wait": 1}),
+        r#"{"mode":"async","profile":"fast","ttl":10,"loopWait":1}"#
     )]
     #[case(json!({}), json!({"ttl": null}), r#"{"mode":"async","profile":"default"}"#)]
     fn what_instances_read(

@@ -253,7 +253,8 @@ mod tests {
             "configurations": {
                 "backups": [{"sgObjectStorage": "s"}],
                 "patroni": {"dynamicConfig": {
-                    "ttl": 30, "failsafe_mode": true, "synchronous_mode": true,
+                    "ttl": 30, "loop_wait": 10, "retry_timeout": 10, "failsafe_mode": true,
+                    "maximum_lag_on_failover": 1, "synchronous_mode": true,
                     "postgresql": {"pg_hba": [], "use_slots": true},
                 }},
             },
@@ -267,6 +268,7 @@ mod tests {
                 "spec.pods.disableEnvoy",
                 "spec.pods.updateStrategy.type",
                 "spec.configurations.backups",
+                "spec.configurations.patroni.dynamicConfig.maximum_lag_on_failover",
                 "spec.configurations.patroni.dynamicConfig.postgresql.use_slots",
                 "spec.configurations.patroni.dynamicConfig.synchronous_mode",
             ]

@@ -58,13 +58,8 @@ impl Instance {
         if let Some(earlier) = slot.as_mut() {
             let _ = timeout_at(until, earlier).await.map_err(|_| late())?;
         }
-        let (tell, answer) = oneshot::channel();
         let path = self.layout().own().join("probe");
-        // Not a thread of the runtime, whose end would wait for it.
-        std::thread::Builder::new()
-            .name("probe-disk".to_owned())
-            .spawn(move || tell.send(files::write(&path, "", 0o600)))
-            .map_err(Error::Thread)?;
+        let answer = apart(move || files::write(&path, "", 0o600)).map_err(Error::Thread)?;
         let answer = slot.insert(answer);
         let answer = timeout_at(until, answer).await.map_err(|_| late())?;
         *slot = None;
@@ -81,7 +76,11 @@ impl Instance {
         let until = Instant::now() + deadline;
         self.probe_disk(deadline).await.map_err(unknown)?;
         let data = self.layout().data();
-        check_files(&data, postmaster.pid(), self.programs().version().major())?;
+        let (pid, major) = (postmaster.pid(), self.programs().version().major());
+        let folder = data.clone();
+        let checked = apart(move || check_files(&folder, pid, major)).map_err(unknown)?;
+        let checked = timeout_at(until, checked).await.map_err(unknown)?;
+        checked.map_err(unknown)??;
         let mut reads = 0;
         loop {
             reads += 1;
@@ -96,6 +95,17 @@ impl Instance {
             }
         }
     }
+}
+
+/// Does file work in a thread that is not the runtime's, whose end would wait for a disk that hangs.
+fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, std::io::Error> {
+    let (tell, answer) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("probe-disk".to_owned())
+        .spawn(move || tell.send(work()))
+        .map(|_| answer)
 }
 
 fn unknown(error: impl std::error::Error + Send + Sync + 'static) -> Fault {

@@ -60,6 +60,32 @@ pub(crate) fn settle(
     (timeline, history)
 }
 
+/// The position up to which two histories are the same; none if they do not part.
+pub(crate) fn fork_of(ours: (Timeline, History), theirs: (Timeline, History)) -> Option<Lsn> {
+    let ends = |(timeline, history): (Timeline, History)| {
+        history
+            .into_iter()
+            .map(|(timeline, end)| (timeline, Some(end)))
+            .chain([(timeline, None)])
+            .collect::<Vec<_>>()
+    };
+    let (ours, theirs) = (ends(ours), ends(theirs));
+    let mut common = None;
+    for ((our, our_end), (their, their_end)) in ours.into_iter().zip(theirs) {
+        if our != their {
+            return common;
+        }
+        if our_end != their_end {
+            return match (our_end, their_end) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        common = our_end;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +129,29 @@ mod tests {
         assert_eq!(settled(20), (2, 1));
         assert_eq!(settled(11), (2, 1));
         assert_eq!(settled(10), (1, 0));
+    }
+
+    fn history(number: u32, parents: &[(u32, u64)]) -> (Timeline, History) {
+        let timeline = |number| Timeline::new(number).unwrap();
+        let parents = parents
+            .iter()
+            .map(|(number, end)| (timeline(*number), Lsn::new(*end)));
+        (timeline(number), parents.collect())
+    }
+
+    #[test]
+    fn histories_part_where_the_first_one_leaves() {
+        let fork = |ours, theirs| fork_of(ours, theirs).map(Lsn::bytes);
+        assert_eq!(fork(history(1, &[]), history(2, &[(1, 10)])), Some(10));
+        assert_eq!(fork(history(2, &[(1, 8)]), history(3, &[(1, 10)])), Some(8));
+        assert_eq!(
+            fork(history(2, &[(1, 10)]), history(3, &[(1, 10)])),
+            Some(10)
+        );
+        assert_eq!(
+            fork(history(2, &[(1, 5)]), history(4, &[(1, 5), (2, 9)])),
+            Some(9)
+        );
+        assert_eq!(fork(history(2, &[(1, 5)]), history(2, &[(1, 5)])), None);
     }
 }

@@ -77,6 +77,20 @@ pub(crate) fn remove(
     last.map_or(Ok(()), |path| files::sync_parent(&path))
 }
 
+/// Moves the histories of all timelines above `kept` to another folder.
+pub(crate) fn forget(data: &Utf8Path, kept: Timeline, to: &Utf8Path) -> Result<bool, files::Error> {
+    let above: Vec<Timeline> = histories(data)?
+        .into_keys()
+        .filter(|timeline| *timeline > kept)
+        .collect();
+    files::make_private_folder(to)?;
+    for timeline in &above {
+        let name = wal::history_name(*timeline);
+        files::rename(&wal::folder(data).join(&name), &to.join(&name))?;
+    }
+    Ok(!above.is_empty())
+}
+
 /// Gives each of these numbers a placeholder.
 pub(crate) fn place(data: &Utf8Path, timelines: &[Timeline]) -> Result<(), files::Error> {
     for timeline in timelines {
@@ -116,6 +130,20 @@ mod tests {
         std::fs::remove_file(real).unwrap();
         remove_stale(data).unwrap();
         assert_eq!(histories(data).unwrap(), BTreeMap::new());
+    }
+
+    #[test]
+    fn histories_above_a_timeline_are_forgotten_but_kept_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Utf8Path::from_path(folder.path()).unwrap();
+        files::make_private_folder(&wal::folder(data)).unwrap();
+        place(data, &[2, 3, 5].map(timeline)).unwrap();
+        let aside = data.join("aside");
+        assert!(forget(data, timeline(2), &aside).unwrap());
+        assert!(histories(data).unwrap().into_keys().eq([timeline(2)]));
+        let kept = files::names(&aside).unwrap();
+        assert_eq!(kept, ["00000003.history", "00000005.history"]);
+        assert!(!forget(data, timeline(2), &aside).unwrap());
     }
 
     #[test]

@@ -71,6 +71,7 @@ pub struct Stopped {
 #[derive(Debug, Clone)]
 pub struct Postmaster {
     pid: Pid,
+    /// Without symbolic links.
     data: Utf8PathBuf,
     ended: watch::Receiver<Option<ExitStatus>>,
 }
@@ -137,6 +138,7 @@ impl Instance {
             return Err(Error::Unfinished);
         }
         let data = self.layout().data();
+        let data = data.canonicalize_utf8().unwrap_or(data);
         let mut command = self.programs().command("postgres");
         // Its own process group: a Ctrl-C at a terminal is for the agent, which then stops it in order.
         let child = command

@@ -46,7 +46,7 @@ pub enum Error {
         newest: Timeline,
     },
     /// The standby follows a newer timeline, but has not got to where it begins. Postgres would write
-    /// a history by which it had.
+    /// a history by which it had. After [`Instance::forget_timelines`] it can be promoted.
     #[error("the standby is at {at}, before {fork}, where timeline {known} begins that it follows")]
     Ahead {
         /// The timeline that it follows.
@@ -115,6 +115,15 @@ impl Instance {
             return Err(Error::OtherTimeline { wanted, taken });
         }
         Ok(())
+    }
+}
+
+impl Instance {
+    /// Makes a stopped standby follow no timeline above `kept` when it starts; tells whether it knew
+    /// any. Their histories go to a folder beside the data directory.
+    pub async fn forget_timelines(&self, kept: Timeline) -> Result<bool, files::Error> {
+        let (data, to) = (self.layout().data(), self.layout().own().join("forgotten"));
+        files::blocking(move || placeholder::forget(&data, kept, &to)).await
     }
 }
 

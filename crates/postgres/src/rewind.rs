@@ -10,7 +10,7 @@ use crate::configuration::Upstream;
 use crate::control::{self, ControlData};
 use crate::diverged;
 use crate::files;
-use crate::history::{self, History};
+use crate::history;
 use crate::instance::Instance;
 use crate::layout::Layout;
 use crate::postmaster;
@@ -148,7 +148,10 @@ impl Instance {
             .ok()
             .and_then(Result::ok)
             .unwrap_or_default();
-        Ok(fork_of((ours, our_history), (theirs, their_history)))
+        Ok(history::fork_of(
+            (ours, our_history),
+            (theirs, their_history),
+        ))
     }
 }
 
@@ -169,32 +172,6 @@ async fn check_source(session: &Session, system: SystemIdentifier) -> Result<Tim
         return Err(Error::NotCheckpointed(timeline));
     }
     Ok(timeline)
-}
-
-/// The position up to which two histories are the same; none if they do not part.
-fn fork_of(ours: (Timeline, History), theirs: (Timeline, History)) -> Option<Lsn> {
-    let ends = |(timeline, history): (Timeline, History)| {
-        history
-            .into_iter()
-            .map(|(timeline, end)| (timeline, Some(end)))
-            .chain([(timeline, None)])
-            .collect::<Vec<_>>()
-    };
-    let (ours, theirs) = (ends(ours), ends(theirs));
-    let mut common = None;
-    for ((our, our_end), (their, their_end)) in ours.into_iter().zip(theirs) {
-        if our != their {
-            return common;
-        }
-        if our_end != their_end {
-            return match (our_end, their_end) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-        }
-        common = our_end;
-    }
-    None
 }
 
 /// What must be put back after the rewind.
@@ -268,33 +245,4 @@ pub(crate) fn unfinished(
     let path = layout.rewind_marker();
     let text = files::read_if_present(&path)?;
     Ok(text.map(|text| text.trim().parse().map_err(|_| path)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn history(number: u32, parents: &[(u32, u64)]) -> (Timeline, History) {
-        let timeline = |number| Timeline::new(number).unwrap();
-        let parents = parents
-            .iter()
-            .map(|(number, end)| (timeline(*number), Lsn::new(*end)));
-        (timeline(number), parents.collect())
-    }
-
-    #[test]
-    fn histories_part_where_the_first_one_leaves() {
-        let fork = |ours, theirs| fork_of(ours, theirs).map(Lsn::bytes);
-        assert_eq!(fork(history(1, &[]), history(2, &[(1, 10)])), Some(10));
-        assert_eq!(fork(history(2, &[(1, 8)]), history(3, &[(1, 10)])), Some(8));
-        assert_eq!(
-            fork(history(2, &[(1, 10)]), history(3, &[(1, 10)])),
-            Some(10)
-        );
-        assert_eq!(
-            fork(history(2, &[(1, 5)]), history(4, &[(1, 5), (2, 9)])),
-            Some(9)
-        );
-        assert_eq!(fork(history(2, &[(1, 5)]), history(2, &[(1, 5)])), None);
-    }
 }

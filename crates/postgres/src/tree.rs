@@ -81,7 +81,7 @@ impl Postmaster {
 /// Kills every member that can be found, the eldest first; tells how many still live.
 fn kill_family(family: &mut Family, data: &Utf8Path) -> usize {
     let all = all();
-    let working: BTreeSet<i32> = process::of_data_directory(data)
+    let working: BTreeSet<i32> = process::of_folder(data)
         .into_iter()
         .map(Pid::as_raw)
         .collect();

@@ -39,7 +39,7 @@ async fn members_bootstrap_stream_and_find_each_other_again() -> Result<()> {
         let (role, status) = world.published("simple-1").await?;
         expect(
             (role.as_str(), &status["state"], &status["timeline"]),
-            ("replica", &json!("running"), &json!(1)),
+            ("replica", &json!("running"), &json!(2)),
         )
     })
     .await?;

@@ -101,9 +101,11 @@ pub struct Observability {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PatroniConfiguration {
-    /// Dynamic configuration, as `patronictl edit-config` takes it. `synchronous_mode`,
-    /// `synchronous_mode_strict`, `standby_cluster` and all of `postgresql` but `pg_hba` have no
-    /// effect.
+    /// Dynamic configuration, as `patronictl edit-config` takes it. These have an effect: `ttl`,
+    /// the longest that a primary may be silent before another instance takes over, in seconds
+    /// from 6; `loop_wait` and `retry_timeout`, which have to fit it (`ttl` is at least `loop_wait`
+    /// and twice `retry_timeout`); and `postgresql.pg_hba`, rules that come before ours. Everything
+    /// else is accepted without effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_object")]
     pub dynamic_config: Option<Map<String, Value>>,

@@ -24,7 +24,8 @@ pub struct Replication {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<MainRole>,
     /// Number of replicas that must have a commit. Only with mode `sync` or `strict-sync`, where
-    /// the default is 1; less than `instances`.
+    /// the default is 1; less than `instances`. Replicas of groups with the role `readonly` or
+    /// `none` do not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub sync_instances: Option<i32>,

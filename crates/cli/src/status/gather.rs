@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use howdah_api::ControlRecord;
 use k8s_openapi::List;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Deserialize;
 
+use super::leadership::{Replication, leadership, record};
 use super::member::{TopologyMember, address, is_ready, member, name_of};
 use super::model::{ClusterStatus, Condition, Member, ServiceAddress};
 use crate::error::Error;
@@ -28,6 +30,7 @@ struct Cluster {
 #[serde(default)]
 struct Spec {
     instances: u32,
+    replication: Replication,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +47,15 @@ struct Topology {
     members: Vec<TopologyMember>,
 }
 
+/// What was found besides the SGCluster and its Pods.
+#[derive(Debug, Default)]
+struct Told {
+    /// An instance, and what it says.
+    topology: Option<(String, Topology)>,
+    record: Option<ControlRecord>,
+    services: Vec<ServiceAddress>,
+}
+
 /// The status of a cluster, or `None` when there is no such cluster.
 pub(crate) async fn gather(server: &Server, name: &str) -> Result<Option<ClusterStatus>, Error> {
     let namespace = server.namespace();
@@ -55,15 +67,12 @@ pub(crate) async fn gather(server: &Server, name: &str) -> Result<Option<Cluster
     };
     let pods: List<Pod> = server.read(&pods_path(namespace, name)).await?;
     let topology = ask(server, &pods.items).await;
-    let services = services(server, name).await?;
-    Ok(Some(assemble(
-        namespace,
-        name,
-        cluster,
-        &pods.items,
+    let told = Told {
         topology,
-        services,
-    )))
+        record: record(server, name).await,
+        services: services(server, name).await?,
+    };
+    Ok(Some(assemble(namespace, name, cluster, &pods.items, told)))
 }
 
 /// Asks the instances in turn, ready ones first, until one answers.
@@ -126,16 +135,22 @@ fn assemble(
     name: &str,
     cluster: Cluster,
     pods: &[Pod],
-    topology: Option<(String, Topology)>,
-    services: Vec<ServiceAddress>,
+    told: Told,
 ) -> ClusterStatus {
-    let (told_by, told) = match topology {
+    let record = told.record.as_ref();
+    let leadership = record.map(|record| leadership(name, &cluster.spec.replication, record));
+    let (told_by, members) = match told.topology {
         Some((by, topology)) => (Some(by), topology.members),
         None => (None, Vec::new()),
     };
     let mut members: Vec<Member> = pods
         .iter()
-        .map(|pod| member(pod, told.iter().find(|member| member.name == name_of(pod))))
+        .map(|pod| {
+            member(
+                pod,
+                members.iter().find(|member| member.name == name_of(pod)),
+            )
+        })
         .collect();
     members.sort_by_key(|member| index(&member.name));
     let primary = members.iter().find(|member| member.is_primary());
@@ -145,9 +160,10 @@ fn assemble(
         postgres_version: cluster.status.postgres_version,
         instances: cluster.spec.instances,
         primary: primary.map(|member| member.name.clone()),
+        leadership,
         told_by,
         conditions: cluster.status.conditions,
-        services,
+        services: told.services,
         members,
     }
 }
@@ -185,7 +201,11 @@ mod tests {
             {"name": "simple-1", "role": "replica", "state": "streaming", "timeline": 1, "lag": 0}]}))
         .unwrap();
         let pods = [
-            pod("simple-1", "primary", json!({"state": "starting"})),
+            pod(
+                "simple-1",
+                "primary",
+                json!({"state": "starting", "ha": {"phase": "rejoin", "epoch": 2}}),
+            ),
             pod(
                 "simple-0",
                 "",
@@ -193,8 +213,13 @@ mod tests {
                 "pending_restart_reason": {"max_connections": {"old_value": "100", "new_value": "200"}}}),
             ),
         ];
-        let told = Some(("simple-1".to_owned(), topology));
-        let status = assemble("default", "simple", cluster(), &pods, told, Vec::new());
+        let told = Told {
+            topology: Some(("simple-1".to_owned(), topology)),
+            record: ControlRecord::parse(r#"{"epoch": 3, "holder": {"member": 0}}"#),
+            ..Told::default()
+        };
+        let status = assemble("default", "simple", cluster(), &pods, told);
+        assert_eq!(status.leadership.unwrap().epoch, 3);
         assert_eq!(status.primary.as_deref(), Some("simple-0"));
         assert_eq!(status.postgres_version.as_deref(), Some("18.6"));
         assert_eq!(
@@ -211,6 +236,7 @@ mod tests {
                     restarts: 2,
                     pending_restart: true,
                     pending_parameters: vec!["max_connections".into()],
+                    ..Member::default()
                 },
                 Member {
                     name: "simple-1".into(),
@@ -221,6 +247,8 @@ mod tests {
                     address: Some("127.70.1.0:5432".into()),
                     ready: true,
                     restarts: 2,
+                    phase: Some("rejoin".into()),
+                    epoch: Some(2),
                     ..Member::default()
                 }
             ]
@@ -241,7 +269,8 @@ mod tests {
             ),
             crashed,
         ];
-        let status = assemble("default", "simple", cluster(), &pods, None, Vec::new());
+        let status = assemble("default", "simple", cluster(), &pods, Told::default());
+        assert_eq!(status.leadership, None);
         let seen: Vec<_> = status
             .members
             .iter()

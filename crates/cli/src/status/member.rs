@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use howdah_api::labels;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,6 +29,7 @@ struct MemberNote {
     timeline: Option<u64>,
     pending_restart: bool,
     pending_restart_reason: BTreeMap<String, Value>,
+    ha: Value,
 }
 
 /// One instance: what the topology says wins over what the Pod says.
@@ -59,8 +61,22 @@ pub(super) fn member(pod: &Pod, told: Option<&TopologyMember>) -> Member {
         }),
         pending_restart,
         pending_parameters: note.pending_restart_reason.into_keys().collect(),
+        tags: TAGS
+            .into_iter()
+            .filter(|(_, key)| label(pod, key) == Some("true"))
+            .map(|(tag, _)| tag)
+            .collect(),
+        phase: note.ha["phase"].as_str().map(str::to_lowercase),
+        epoch: number(&note.ha["epoch"]),
     }
 }
+
+/// What an instance can be kept out of, by the labels of its Pod.
+const TAGS: [(&str, &str); 3] = [
+    ("nofailover", labels::NO_FAILOVER),
+    ("noloadbalance", labels::NO_LOAD_BALANCE),
+    ("nosync", labels::NO_SYNC),
+];
 
 /// Patroni says `leader` and once said `master`; we say primary.
 fn role_word(role: &str) -> String {

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::leadership::Leadership;
+
 /// A cluster and its instances at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +18,9 @@ pub(crate) struct ClusterStatus {
     pub(crate) instances: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) primary: Option<String>,
+    /// Who leads, and how writes are confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) leadership: Option<Leadership>,
     /// Who told about replication: the instance asked, or nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) told_by: Option<String>,
@@ -67,6 +72,15 @@ pub(crate) struct Member {
     /// The parameters that wait for a restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) pending_parameters: Vec<String>,
+    /// What it is kept out of: `nofailover`, `noloadbalance`, `nosync`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<&'static str>,
+    /// What it does in its term, in the instances' own word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phase: Option<String>,
+    /// The term that it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) epoch: Option<u64>,
 }
 
 impl Member {

@@ -1,5 +1,6 @@
 //! A cluster's status as text for people.
 
+use super::leadership::Leadership;
 use super::model::{ClusterStatus, Member};
 use crate::table::Table;
 use crate::text::bytes;
@@ -37,6 +38,7 @@ fn header(status: &ClusterStatus) -> Vec<String> {
         ),
         field("Primary", status.primary.as_deref().unwrap_or("none")),
     ];
+    lines.extend(status.leadership.iter().flat_map(leadership));
     for service in &status.services {
         let label = match service.serves {
             "read-write" => "Read-write",
@@ -63,12 +65,36 @@ fn header(status: &ClusterStatus) -> Vec<String> {
     lines
 }
 
+/// Who leads, how writes are confirmed, and what people have set.
+fn leadership(leadership: &Leadership) -> Vec<String> {
+    let holder = leadership.holder.as_deref().unwrap_or("nobody");
+    let state = if leadership.serving {
+        ""
+    } else {
+        ", not serving clients"
+    };
+    let mut lines = vec![
+        field("Term", &format!("{} of {holder}{state}", leadership.epoch)),
+        field("Writes", &leadership.writes()),
+    ];
+    if leadership.paused {
+        lines.push(field("Paused", "no instance takes over by itself"));
+    }
+    if !leadership.fenced.is_empty() {
+        lines.push(field("Fenced", &leadership.fenced.join(", ")));
+    }
+    if let Some(intent) = &leadership.intent {
+        lines.push(field("Under way", intent));
+    }
+    lines
+}
+
 fn field(label: &str, value: &str) -> String {
     format!("{label:<12}{value}")
 }
 
 fn members(members: &[Member]) -> Table {
-    let mut table = Table::new([
+    let mut header = vec![
         "INSTANCE",
         "ROLE",
         "STATE",
@@ -78,7 +104,12 @@ fn members(members: &[Member]) -> Table {
         "READY",
         "RESTARTS",
         "PENDING RESTART",
-    ]);
+    ];
+    let tagged = members.iter().any(|member| !member.tags.is_empty());
+    if tagged {
+        header.push("TAGS");
+    }
+    let mut table = Table::new(header);
     let dash = || DASH.to_owned();
     for member in members {
         let pending = if member.pending_parameters.is_empty() {
@@ -90,19 +121,35 @@ fn members(members: &[Member]) -> Table {
         } else {
             member.pending_parameters.join(", ")
         };
-        table.row([
+        let mut row = vec![
             member.name.clone(),
             member.role.clone().unwrap_or_else(dash),
-            member.state.clone(),
+            state(member),
             member.timeline.map_or_else(dash, |line| line.to_string()),
             member.lag_bytes.map_or_else(dash, bytes),
             member.address.clone().unwrap_or_else(dash),
             if member.ready { "yes" } else { "no" }.to_owned(),
             member.restarts.to_string(),
             pending,
-        ]);
+        ];
+        if tagged {
+            row.push(match member.tags.as_slice() {
+                [] => dash(),
+                tags => tags.join(", "),
+            });
+        }
+        table.row(row);
     }
     table
+}
+
+/// What Postgres does, and what the instance does where that is not its plain part.
+fn state(member: &Member) -> String {
+    let plain = ["primary", "follower"];
+    match member.phase.as_deref() {
+        Some(phase) if !plain.contains(&phase) => format!("{} ({phase})", member.state),
+        _ => member.state.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +166,7 @@ mod tests {
             instances: 2,
             primary: Some("simple-0".into()),
             told_by: Some("simple-0".into()),
+            leadership: None,
             conditions: vec![
                 Condition {
                     kind: "Bootstrapped".into(),
@@ -188,6 +236,42 @@ Conditions  Bootstrapped: ClusterBootstrapped
 INSTANCE   ROLE      STATE       TIMELINE   LAG      ADDRESS           READY   RESTARTS   PENDING RESTART
 simple-0   primary   running     1          -        127.70.1.0:5432   yes     0          max_connections
 simple-1   replica   streaming   1          16 MiB   127.70.1.1:5432   yes     1          -"
+        );
+    }
+
+    #[test]
+    fn leadership_phases_and_tags_are_shown_where_there_are_any() {
+        let mut status = status();
+        status.services.clear();
+        status.conditions.clear();
+        status.leadership = Some(Leadership {
+            epoch: 4,
+            holder: Some("simple-0".into()),
+            mode: "async".into(),
+            paused: true,
+            fenced: vec!["simple-1".into()],
+            intent: Some("switchover".into()),
+            ..Leadership::default()
+        });
+        status.members[0].phase = Some("primary".into());
+        status.members[1].phase = Some("rejoin".into());
+        status.members[1].tags = vec!["nofailover", "nosync"];
+        assert_eq!(
+            lines(&status).join("\n"),
+            "\
+Cluster     default/simple
+Postgres    18.6
+Instances   2 of 2 streaming
+Primary     simple-0
+Term        4 of simple-0, not serving clients
+Writes      confirmed by the primary alone (async)
+Paused      no instance takes over by itself
+Fenced      simple-1
+Under way   switchover
+
+INSTANCE   ROLE      STATE                TIMELINE   LAG      ADDRESS           READY   RESTARTS   PENDING RESTART   TAGS
+simple-0   primary   running              1          -        127.70.1.0:5432   yes     0          max_connections   -
+simple-1   replica   streaming (rejoin)   1          16 MiB   127.70.1.1:5432   yes     1          -                 nofailover, nosync"
         );
     }
 

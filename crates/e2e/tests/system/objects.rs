@@ -95,6 +95,7 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
             "stackgres.io/disruptible": "true",
             "stackgres.io/nofailover": "false",
             "stackgres.io/noloadbalance": "false",
+            "stackgres.io/nosync": "false",
         });
         same("labels", &pod["metadata"]["labels"], &labels)?;
         let report: Value = serde_json::from_str(text(pod, "/metadata/annotations/status"))?;
@@ -114,6 +115,7 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
             ("pgport", Some(5432)),
             ("pgreplication", Some(5432)),
             ("patroniport", Some(8008)),
+            ("peer", Some(8009)),
         ];
         ensure!(ports == expected, "{ports:?}");
     }

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use howdah_ha::machine::{
-    self, Action, Boot, Config, Event, Holder, Message, PgView, Settings, State, Timing,
-};
+use howdah_ha::machine::{self, Action, Boot, Config, Event, Holder, Message, PgView, State};
 
 use super::{Happening, World};
 use crate::kube::Request;
@@ -20,7 +18,8 @@ const CALL: u64 = 800_000;
 
 impl World {
     pub(super) fn boot(&mut self, node: usize) {
-        if !self.nodes[node].powered || self.nodes[node].agent.is_some() {
+        let gone = self.left.contains(&node) || !self.nodes[node].powered;
+        if gone || self.nodes[node].agent.is_some() {
             return;
         }
         let boot = Boot(self.rng.next());
@@ -53,19 +52,6 @@ impl World {
         let life = this.life;
         self.tell(|_| format!("m{node} boots as {boot:?}"));
         self.later(1, Happening::Tick(node, life));
-    }
-
-    /// What that member is told of the cluster.
-    fn settings_of(&self, node: usize) -> Settings {
-        let members = (0..self.nodes.len()).map(member);
-        let peers = members.clone().filter(|peer| *peer != member(node));
-        Settings {
-            peers: peers.collect(),
-            voters: members.clone().collect(),
-            synchronous: members.collect(),
-            policy: self.policy,
-            timing: Timing::FAST,
-        }
     }
 
     pub(super) fn tick(&mut self, node: usize, life: u64) {
@@ -147,7 +133,7 @@ impl World {
                 return;
             };
             agent.waiting = Some(step.actions);
-            if !self.nodes[node].disk_hangs {
+            if !self.nodes[node].disk_stands() {
                 let delay = self.rng.between(500, 8_000);
                 self.later(delay, Happening::Persisted(node, life));
             }
@@ -158,7 +144,7 @@ impl World {
 
     pub(super) fn persisted(&mut self, node: usize, life: u64) {
         let this = &mut self.nodes[node];
-        if this.life != life || !this.powered || this.disk_hangs {
+        if this.life != life || !this.powered || this.disk_stands() {
             return;
         }
         if this.frozen || this.paused {
@@ -369,6 +355,16 @@ impl World {
             let (life, run) = (this.life, this.pg.run);
             self.later(1_000, Happening::Persisted(node, life));
             self.later(1_000, Happening::FlushOwn(node, run));
+            self.resume_streams(node);
+        }
+    }
+
+    /// Nothing can be written until there is room again.
+    pub(super) fn fill(&mut self, node: usize, begins: bool) {
+        self.nodes[node].full = begins;
+        if !begins {
+            let life = self.nodes[node].life;
+            self.later(1_000, Happening::Persisted(node, life));
             self.resume_streams(node);
         }
     }

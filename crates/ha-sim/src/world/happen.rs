@@ -1,6 +1,6 @@
 //! What happens at its time: faults, calls, writes, watches.
 
-use howdah_ha::machine::{ApiEnd, Intent, Read, Record};
+use howdah_ha::machine::{ApiEnd, Read, Record};
 
 use super::{Happening, World};
 use crate::faults::Kind;
@@ -12,6 +12,7 @@ impl World {
         match happening {
             Happening::Tick(node, life) => self.tick(node, life),
             Happening::Boot(node) => self.boot(node),
+            Happening::Configure(node) => self.configured(node),
             Happening::Seen(node, life, view) => self.seen(node, life, *view),
             Happening::Deliver(to, from, message) => self.deliver(to, from, message),
             Happening::ApiArrive(node, life, call, request) => {
@@ -46,6 +47,9 @@ impl World {
         let kind = self.fault_kind(number);
         let word = if begins { "FAULT" } else { "end of" };
         self.tell(|_| format!("{word} {kind:?}"));
+        if self.people(kind, begins) {
+            return;
+        }
         match kind {
             Kind::KillPostgres(node) if begins => self.kill_postgres(node),
             Kind::KillAgent(node) if begins => {
@@ -76,7 +80,7 @@ impl World {
             Kind::DiskHang(node) => self.hang(node, begins),
             Kind::SlowStandby(node) => self.nodes[node].slow = begins,
             Kind::DiskError(node) => self.disk_error(node, begins),
-            Kind::Switchover(node) if begins => self.ask_switchover(node),
+            Kind::DiskFull(node) => self.fill(node, begins),
             _ => {}
         }
         if !begins {
@@ -113,26 +117,6 @@ impl World {
         }
     }
 
-    /// People ask for a switchover, and read and write the record as anyone.
-    fn ask_switchover(&mut self, node: usize) {
-        if self.kube.down {
-            return;
-        }
-        if let Some((record, _)) = self.kube.stored.clone()
-            && record.serving
-            && !record.released
-        {
-            let to = self.rng.percent(70).then(|| crate::node::member(node));
-            let asked = Record {
-                revision: record.revision + 1,
-                intent: (to != Some(record.holder.member)).then_some(Intent::Switchover { to }),
-                ..record
-            };
-            self.kube.put(asked);
-            self.notify();
-        }
-    }
-
     fn heal_all(&mut self) {
         for number in 0..self.faults.len() {
             self.fault(number, false);
@@ -141,6 +125,7 @@ impl World {
         self.healed = true;
         self.tell(|_| "everything is healed".to_owned());
         self.adopt();
+        self.settle();
         self.resync();
     }
 

@@ -76,16 +76,26 @@ async fn take_record(client: &Client, pod: &Pod) -> Result<(), kube::Error> {
             .filter_map(|key| Some((key.to_owned(), pod.labels().get(key)?.clone())))
             .collect(),
     );
-    lease.metadata.annotations = Some(
-        [
-            (labels::PRIMARY.to_owned(), pod.name_any()),
-            (labels::SYSTEM_IDENTIFIER.to_owned(), "7".to_owned()),
-        ]
-        .into(),
-    );
+    let index = pod
+        .name_any()
+        .rsplit_once('-')
+        .map(|(_, index)| index.parse::<u32>().ok());
+    lease.metadata.annotations =
+        Some([(labels::RECORD.to_owned(), record(1, index.flatten(), 0))].into());
     let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
     leases
         .create(&PostParams::default(), &lease)
         .await
         .map(drop)
+}
+
+/// A record as instances write it: a term that serves, its primary, and how many confirm writes.
+pub(crate) fn record(epoch: u64, primary: Option<u32>, acks: u32) -> String {
+    json!({
+        "epoch": epoch, "revision": epoch, "nonce": 1, "system": "7", "timeline": epoch,
+        "holder": {"member": primary.unwrap_or(0), "boot": 5},
+        "cohort": {"standbys": [], "acks": acks, "writer": 0, "timeline": epoch, "floor": null},
+        "older": [], "serving": true, "released": false, "intent": null,
+    })
+    .to_string()
 }

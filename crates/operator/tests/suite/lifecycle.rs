@@ -12,6 +12,7 @@ use kube::api::DeleteParams;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
+use crate::suite::actor::record;
 use crate::suite::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +121,7 @@ async fn a_primary_beyond_the_last_index_survives_scaling_down() -> Result<()> {
     let world = World::start().await?;
     world.create_cluster(json!({})).await?;
     world.await_pods(&["a-0", "a-1", "a-2"]).await?;
-    let moved = json!({"metadata": {"annotations": {"howdah.io/primary": "a-2"}}});
+    let moved = json!({"metadata": {"annotations": {"howdah.io/record": record(2, Some(2), 0)}}});
     world.patch::<Lease>("a", moved).await?;
     world
         .patch::<SGCluster>("a", json!({"spec": {"instances": 1}}))

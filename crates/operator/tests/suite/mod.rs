@@ -5,5 +5,6 @@ mod credentials;
 mod lifecycle;
 mod peer;
 mod references;
+mod replication;
 mod rest;
 mod world;

@@ -1,7 +1,12 @@
 //! One real Postgres of each supported version at a time, driven through the crate's public interface.
 
+mod commits;
+mod ending;
+mod failover;
 mod member;
 mod primary;
+mod probes;
+mod rewinding;
 mod standby;
 mod volume;
 
@@ -19,6 +24,12 @@ for_each_version! {
     role_passwords_are_set_once => crate::primary::role_passwords_are_set_once;
     parameters_are_reloaded_or_wait_for_a_restart => crate::primary::parameters_are_reloaded_or_wait_for_a_restart;
     a_killed_postmaster_starts_again => crate::primary::a_killed_postmaster_starts_again;
+    a_promotion_takes_the_wanted_timeline => crate::failover::a_promotion_takes_the_wanted_timeline;
+    a_standby_that_was_cut_off_says_where_it_is => crate::failover::a_standby_that_was_cut_off_says_where_it_is;
+    commits_wait_from_the_moment_that_a_rule_is_in_force => crate::commits::commits_wait_from_the_moment_that_a_rule_is_in_force;
+    a_former_rule_cannot_outlive_its_walsenders => crate::commits::a_former_rule_cannot_outlive_its_walsenders;
+    a_diverged_primary_becomes_a_standby => crate::rewinding::a_diverged_primary_becomes_a_standby;
+    a_killed_tree_leaves_nothing => crate::ending::a_killed_tree_leaves_nothing;
     a_clone_streams => crate::standby::a_clone_streams;
     a_standby_starts_although_values_were_lowered => crate::standby::a_standby_starts_although_values_were_lowered;
     a_standby_that_fell_behind_is_recognised_and_replaced => crate::standby::a_standby_that_fell_behind_is_recognised_and_replaced;

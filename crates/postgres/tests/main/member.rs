@@ -4,11 +4,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
 use howdah_postgres::{
-    Configuration, Credential, Credentials, Identity, Instance, Layout, Postmaster, Programs,
-    Session, StopMode, Synchronous, Upstream, VolumeLock,
+    Configuration, Credential, Credentials, Identity, Instance, Layout, Place, Postmaster,
+    Programs, Session, StopMode, Synchronous, Upstream, VolumeLock,
 };
 use howdah_testkit::{Components, LoopbackAddress, TempWorld, free_loopback_address};
+use howdah_types::Timeline;
 
 /// How long anything may take on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,7 +107,16 @@ impl Member {
 
     /// A running standby of `primary`.
     pub(crate) async fn standby_of(primary: &Self, major: u32) -> Result<(Self, Postmaster)> {
-        let member = Self::new(major, "simple-1").await?;
+        Self::standby_named(primary, major, "simple-1").await
+    }
+
+    /// A running standby of `primary` with that name, that streams.
+    pub(crate) async fn standby_named(
+        primary: &Self,
+        major: u32,
+        name: &str,
+    ) -> Result<(Self, Postmaster)> {
+        let member = Self::new(major, name).await?;
         let configuration = member.configuration(Some(primary.as_upstream()));
         member.instance.clone_from_upstream(&configuration).await?;
         let postmaster = member.instance.start_standby().await?;
@@ -123,6 +134,40 @@ impl Member {
             synchronous: Synchronous::none(),
             admits: true,
         }
+    }
+
+    /// Makes the running server follow `upstream`, or nobody.
+    pub(crate) async fn follow(&self, upstream: Option<Upstream>) -> Result<()> {
+        self.instance
+            .configure(&self.configuration(upstream))
+            .await?;
+        self.instance.connect().await?.reload().await?;
+        Ok(())
+    }
+
+    /// Cuts a standby off from its upstream.
+    pub(crate) async fn seal(&self) -> Result<()> {
+        self.instance.configure(&self.configuration(None)).await?;
+        let session = self.instance.connect().await?;
+        timed("stop_receiving", session.stop_receiving(PATIENCE)).await?;
+        Ok(())
+    }
+
+    /// Where the server is, once it has replayed everything.
+    pub(crate) async fn place(&self) -> Result<Place> {
+        howdah_testkit::wait_until(PATIENCE, "a place", async || {
+            match self.instance.place().await {
+                Ok(Some(place)) => Ok(place),
+                Ok(None) => Err("not yet".to_owned()),
+                Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
+            }
+        })
+        .await
+    }
+
+    /// A file or folder in the folder of the WAL.
+    pub(crate) fn wal(&self, name: &str) -> Utf8PathBuf {
+        self.instance.layout().data().join("pg_wal").join(name)
     }
 
     pub(crate) async fn start_primary(&self) -> Result<Postmaster> {
@@ -190,6 +235,19 @@ impl Member {
         .await?;
         Ok(session)
     }
+}
+
+/// Tells how long something took, in the output of the test.
+pub(crate) async fn timed<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let start = std::time::Instant::now();
+    let done = work.await;
+    eprintln!("{what} took {} ms", start.elapsed().as_millis());
+    done
+}
+
+/// A timeline by its number.
+pub(crate) fn timeline(number: u32) -> Timeline {
+    Timeline::new(number).unwrap_or(Timeline::FIRST)
 }
 
 /// Stops in order, and checks that the first signal was enough.
