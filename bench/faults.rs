@@ -18,9 +18,10 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use howdah_e2e::World;
 use howdah_e2e::faults::{Fault, Mode, Plan, Report, trial};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::arguments::{Arguments, Contender};
 use self::system::Systems;
@@ -48,7 +49,15 @@ fn main() -> Result<()> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    runtime.block_on(all(&arguments))
+    runtime.block_on(async {
+        let mut told_to_end = signal(SignalKind::terminate())?;
+        tokio::select! {
+            // Dropping it takes back the fault of the moment and ends what runs.
+            done = all(&arguments) => done,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            _ = told_to_end.recv() => bail!("told to end"),
+        }
+    })
 }
 
 async fn all(arguments: &Arguments) -> Result<()> {
@@ -108,7 +117,11 @@ async fn with_systems(
     let mut wanted: Vec<_> = left.iter().map(|item| item.contender).collect();
     wanted.sort();
     wanted.dedup();
-    let systems = Systems::start(&world, &wanted, first.mode, disks).await?;
+    let started = Systems::start(&world, &wanted, first.mode, disks).await;
+    if started.is_err() && arguments.explain {
+        world.explain().await;
+    }
+    let systems = started?;
     while let Some(item) = left.pop_front() {
         let plan = plan(arguments, &item);
         match one(&systems, &item, &plan).await {
