@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use howdah_ha::machine::{Data, Job, JobEnd, Member as Number, Names};
 use howdah_postgres::{
-    CloneError, ConfigurationError, DataDirectory, InitialiseError, InspectError, Postmaster,
-    PostmasterError, PromoteError, Reload, Remaining, RewindError, Session, SqlError, StopMode,
-    Synchronous,
+    CloneError, ConfigurationError, DataDirectory, FileError, InitialiseError, InspectError,
+    PlaceError, Postmaster, PostmasterError, PromoteError, Reload, Remaining, RewindError, Session,
+    SqlError, StopMode, Synchronous,
 };
 use howdah_types::{InstanceName, Lsn, Timeline};
 use tracing::{error, info, warn};
@@ -27,6 +27,10 @@ const STOP: Duration = Duration::from_secs(30);
 const RECEIVER: Duration = Duration::from_secs(5);
 /// The time for walsenders to end whose standbys may no longer acknowledge.
 const NAMES: Duration = Duration::from_secs(3);
+/// How often a new primary is asked whether it has made its first checkpoint.
+const CHECKPOINTED: Duration = Duration::from_millis(250);
+/// The time for the first checkpoint of a primary.
+const FIRST_CHECKPOINT: Duration = Duration::from_secs(600);
 /// The time for a promotion: it ends when what was received is replayed.
 const PROMOTE: Duration = Duration::from_secs(60);
 
@@ -64,6 +68,10 @@ pub enum Error {
     #[error("ask postgres")]
     Sql(#[from] SqlError),
     #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error("forget timelines that were not reached")]
+    Forget(#[from] FileError),
+    #[error(transparent)]
     NoAddress(#[from] NoAddress),
     #[error("postgres refuses its configuration: {0}")]
     Refused(String),
@@ -90,7 +98,10 @@ pub(crate) async fn execute(
         Job::Restart => restart(member).await?,
         Job::Receive(from) => receive(member, from).await?,
         Job::Promote { timeline } => promote(member, timeline).await?,
-        Job::Open => open(member).await?,
+        Job::Open => {
+            open(member).await?;
+            tokio::spawn(first_checkpoint(Arc::clone(member)));
+        }
         Job::Stop => stop(member).await?,
         Job::Kill => kill(member).await?,
         Job::Rewind { from, fork } => rewind(member, from, fork).await?,
@@ -144,7 +155,10 @@ async fn adopt_settings(member: &Member) -> Result<(), Error> {
         desired.upstream = None;
         desired.admits = false;
     });
-    member.instance.configure(&member.configuration(None)).await?;
+    member
+        .instance
+        .configure(&member.configuration(None))
+        .await?;
     let started = member.instance.start_primary().await.map_err(wrong)?;
     let ready = started.wait_ready(STOP).await;
     started.stop(StopMode::Fast, STOP).await.map_err(wrong)?;
@@ -315,7 +329,13 @@ async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) -> Result<(),
     member.desire(|desired| desired.admits = false);
     apply(member, &session).await?;
     session.end_clients().await?;
-    member.instance.promote(timeline, PROMOTE).await?;
+    match member.instance.promote(timeline, PROMOTE).await {
+        Err(ahead @ PromoteError::Ahead { .. }) => {
+            forget_unreached(member).await?;
+            return Err(ahead.into());
+        }
+        promoted => promoted?,
+    }
     member.set_writable();
     session.end_clients().await?;
     let rule = member.configuration(None).synchronous;
@@ -334,6 +354,22 @@ async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) -> Result<(),
     Ok(())
 }
 
+/// The standby follows a timeline of which it has nothing. It is stopped, so that the next start is on the
+/// one that it has.
+async fn forget_unreached(member: &Member) -> Result<(), Error> {
+    let place = member.instance.place().await?;
+    let (Some(running), Some(place)) = (member.running(), place) else {
+        return Err(Error::NotRunning);
+    };
+    let stopped = running.postmaster.stop(StopMode::Fast, STOP).await;
+    stopped.map_err(|source| Error::Postmaster {
+        what: "stop postgres",
+        source,
+    })?;
+    member.instance.forget_timelines(place.timeline).await?;
+    Ok(())
+}
+
 async fn open(member: &Member) -> Result<(), Error> {
     let session = session(member).await?;
     let _volume = member.volume.lock().await;
@@ -342,6 +378,15 @@ async fn open(member: &Member) -> Result<(), Error> {
     member.set_open();
     info!("clients are let in");
     Ok(())
+}
+
+/// Old members can be rewound to this one only when its control file names its timeline. Nobody waits
+/// for that, so it comes when clients are served.
+async fn first_checkpoint(member: Arc<Member>) {
+    match member.instance.checkpoint(FIRST_CHECKPOINT).await {
+        Ok(()) => info!("made the first checkpoint as primary"),
+        Err(error) => warn!(error = %Chain(&error), "no first checkpoint as primary"),
+    }
 }
 
 async fn stop(member: &Member) -> Result<(), Error> {
@@ -395,7 +440,13 @@ async fn rewind(member: &Member, from: Number, fork: Option<Lsn>) -> Result<(), 
     info!(%from, "rewinding");
     member.show(|view| view.phase = Phase::Rewinding);
     let upstream = member.upstream_at(address);
-    let rewound = member.instance.rewind(&upstream, fork).await;
+    let rewound = loop {
+        match member.instance.rewind(&upstream, fork).await {
+            // It makes one as soon as it serves.
+            Err(RewindError::NotCheckpointed(_)) => tokio::time::sleep(CHECKPOINTED).await,
+            rewound => break rewound,
+        }
+    };
     inspect(member).await?;
     rewound.map_err(|source| Error::Rewind {
         from: from.clone(),

@@ -14,10 +14,10 @@ pub(crate) const STATUS: &str = "status";
 /// How the cluster replicates; the mounted file says the same, but may take a minute to change.
 const REPLICATION: &str = "howdah.io/ha";
 /// When people last asked for a restart of Postgres, and which of these was done.
-const RESTART: &str = "howdah.io/restart";
+pub(crate) const RESTART: &str = "howdah.io/restart";
 pub(crate) const RESTARTED: &str = "howdah.io/restarted";
 /// When people last asked for a new copy, and which of these was made.
-const REINITIALISE: &str = "howdah.io/reinitialise";
+pub(crate) const REINITIALISE: &str = "howdah.io/reinitialise";
 pub(crate) const REINITIALISED: &str = "howdah.io/reinitialised";
 
 /// What is used of a member's Pod.

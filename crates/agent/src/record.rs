@@ -200,6 +200,18 @@ pub(crate) fn history(lease: &Lease) -> Vec<Change> {
         .unwrap_or_default()
 }
 
+/// The stored text of the record.
+pub(crate) fn text(lease: &Lease) -> Option<&str> {
+    let annotations = lease.metadata.annotations.as_ref()?;
+    annotations.get(RECORD).map(String::as_str)
+}
+
+/// Replaces the stored text of the record.
+pub(crate) fn set_text(lease: &mut Lease, text: String) {
+    let annotations = lease.metadata.annotations.get_or_insert_default();
+    annotations.insert(RECORD.to_owned(), text);
+}
+
 /// The epoch annotation of a routed object, if it has one.
 pub(crate) fn routed_epoch(annotations: Option<&BTreeMap<String, String>>) -> Option<Epoch> {
     annotations?.get(EPOCH)?.parse().ok()

@@ -1,28 +1,59 @@
 //! The REST API, with the paths and meanings of Patroni's, so that probes and runbooks keep working.
-//! It only reads.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `health` | questions of probes and load balancers, answered by the status code |
+//! | `patroni`, `members` | this member, and all of them |
+//! | `settings` | the history, and how the cluster replicates; read only |
+//! | `actions`, `auth` | what people may ask for, and who may |
 
+mod actions;
+mod auth;
+mod health;
 mod members;
 mod patroni;
+mod settings;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::extract::{RawQuery, State};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
 
 use crate::args::Config;
 use crate::member::Member;
-use crate::view::View;
+
+use self::health::Question;
 
 /// The port of the API.
 pub(crate) const PORT: u16 = 8008;
 
 type Shared = State<Arc<Member>>;
+
+/// Paths of questions, with Patroni's names.
+const QUESTIONS: [(&str, Question); 19] = [
+    ("/", Question::Primary),
+    ("/primary", Question::Primary),
+    ("/leader", Question::Primary),
+    ("/master", Question::Primary),
+    ("/read-write", Question::Primary),
+    ("/standby-leader", Question::StandbyLeader),
+    ("/standby_leader", Question::StandbyLeader),
+    ("/replica", Question::Replica),
+    ("/read-only", Question::Reader),
+    ("/sync", Question::Sync),
+    ("/synchronous", Question::Sync),
+    ("/quorum", Question::Sync),
+    ("/async", Question::Async),
+    ("/asynchronous", Question::Async),
+    ("/read-only-sync", Question::SyncReader),
+    ("/read-only-synchronous", Question::SyncReader),
+    ("/read-only-quorum", Question::SyncReader),
+    ("/health", Question::Up),
+    ("/readiness", Question::Ready),
+];
 
 /// Opens the port.
 pub(crate) async fn bind(config: &Config) -> std::io::Result<TcpListener> {
@@ -41,60 +72,35 @@ pub(crate) async fn serve(listener: TcpListener, member: Arc<Member>) {
 }
 
 fn router(member: Arc<Member>) -> Router {
-    let primary = || get(|State(member): Shared| health(member, View::is_primary));
-    let replica = || get(|State(member): Shared| health(member, is_open_replica));
-    let reader = || get(|State(member): Shared| health(member, is_open_reader));
-    Router::new()
-        .route("/", primary())
-        .route("/primary", primary())
-        .route("/leader", primary())
-        .route("/master", primary())
-        .route("/read-write", primary())
-        .route("/replica", replica())
-        .route("/read-only", reader())
-        .route(
-            "/health",
-            get(|State(member): Shared| health(member, View::is_up)),
-        )
-        .route(
-            "/readiness",
-            get(|State(member): Shared| health(member, View::is_ready)),
-        )
-        .route("/liveness", get(liveness))
+    let mut router = Router::new();
+    for (path, question) in QUESTIONS {
+        let ask =
+            move |State(member): Shared, query: RawQuery| health::answer(member, question, query);
+        router = router.route(path, get(ask));
+    }
+    router
+        .route("/liveness", get(health::liveness))
         .route("/patroni", get(status))
         .route("/cluster", get(members::cluster))
+        .route("/history", get(settings::history))
+        .route(
+            "/config",
+            get(settings::config)
+                .patch(settings::not_here)
+                .put(settings::not_here),
+        )
+        .route(
+            "/switchover",
+            post(actions::switchover).delete(actions::cancel),
+        )
+        .route("/failover", post(actions::failover))
+        .route(
+            "/restart",
+            post(actions::restart).delete(actions::no_restart),
+        )
+        .route("/reload", post(actions::reload))
+        .route("/reinitialize", post(actions::reinitialise))
         .with_state(member)
-}
-
-fn is_open_replica(view: &View, now: Instant) -> bool {
-    view.is_replica(now)
-}
-
-fn is_open_reader(view: &View, now: Instant) -> bool {
-    view.is_primary(now) || view.is_replica(now)
-}
-
-/// 200 if the question is answered with yes, else 503; the body is the same.
-async fn health(member: Arc<Member>, question: fn(&View, Instant) -> bool) -> Response {
-    let view = member.view.borrow().clone();
-    let code = if question(&view, Instant::now()) {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (code, Json(patroni::status(&member, &view))).into_response()
-}
-
-async fn liveness(State(member): Shared) -> StatusCode {
-    let alive = member
-        .view
-        .borrow()
-        .is_alive(Instant::now(), member.last_beat());
-    if alive {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
 }
 
 async fn status(State(member): Shared) -> Json<patroni::Status> {

@@ -121,6 +121,13 @@ impl Server {
             .await
     }
 
+    /// Sets some fields of an object.
+    pub(crate) async fn merge(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        let body = Some(("application/merge-patch+json", body));
+        self.call(request(Method::PATCH, path, "application/json", body), path)
+            .await
+    }
+
     /// Server-side apply.
     pub(crate) async fn apply(&self, path: &str, body: &Value) -> Result<Answer, Error> {
         // JSON is YAML, so the manifest needs no second serialiser.

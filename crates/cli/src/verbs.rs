@@ -5,12 +5,18 @@ mod delete;
 mod describe;
 mod events;
 mod get;
+mod history;
+mod hold;
 mod logs;
+pub(crate) mod patronictl;
 mod psql;
+mod restart;
 mod status;
+mod takeover;
 mod version;
 
 use clap::Subcommand;
+use howdah_ha::machine::Request;
 
 use crate::connect::{ConnectArgs, Environment, connect};
 use crate::error::Error;
@@ -50,6 +56,24 @@ pub enum Verb {
     /// For a cluster, the events of its Pods, volumes and other parts are shown too. Events are kept for about
     /// an hour.
     Events(events::EventsArgs),
+    /// Make another instance the primary, in order.
+    Switchover(takeover::SwitchoverArgs),
+    /// Make an instance the primary although the old one is lost.
+    Failover(takeover::FailoverArgs),
+    /// Restart Postgres of some or all instances.
+    Restart(restart::RestartArgs),
+    /// Let an instance take a new copy.
+    Reinit(restart::ReinitArgs),
+    /// Keep instances from taking over by themselves.
+    Pause(hold::PauseArgs),
+    /// Let instances take over by themselves again.
+    Resume(hold::PauseArgs),
+    /// Stop Postgres of an instance, and leave it stopped.
+    Fence(hold::FenceArgs),
+    /// Let a fenced instance run again.
+    Unfence(hold::UnfenceArgs),
+    /// Show who was the primary, and since when.
+    History(history::HistoryArgs),
     /// Show the versions of this program and of the server.
     Version(version::VersionArgs),
 }
@@ -78,6 +102,15 @@ pub async fn run(
         Verb::Psql(args) => psql::run(args, &server, environment, terminal).await,
         Verb::Logs(args) => logs::run(args, &server, terminal).await,
         Verb::Events(args) => events::run(args, &server, terminal).await,
+        Verb::Switchover(args) => takeover::switchover(args, &server, terminal).await,
+        Verb::Failover(args) => takeover::failover(args, &server, terminal).await,
+        Verb::Restart(args) => restart::restart(args, &server, terminal).await,
+        Verb::Reinit(args) => restart::reinit(args, &server, terminal).await,
+        Verb::Pause(args) => hold::pause(args, Request::Pause, &server, terminal).await,
+        Verb::Resume(args) => hold::pause(args, Request::Resume, &server, terminal).await,
+        Verb::Fence(args) => hold::fence(args, &server, terminal).await,
+        Verb::Unfence(args) => hold::unfence(args, &server, terminal).await,
+        Verb::History(args) => history::run(args, &server, terminal).await,
         Verb::Version(_) => unreachable!("handled above"),
     }
 }

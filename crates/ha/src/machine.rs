@@ -32,6 +32,7 @@
 //! | `seal` | answering canvasses and seals (I5) |
 //! | `cohort` | changing the synchronous standbys (I7) |
 //! | `phase` | one file per agent state |
+//! | `request` | what people may change in the record, and how far that has come |
 
 mod action;
 mod cohort;
@@ -45,6 +46,7 @@ mod lease;
 mod message;
 mod phase;
 mod position;
+mod request;
 mod seal;
 mod state;
 mod step;
@@ -58,6 +60,7 @@ pub use invariant::{Rule, Rules};
 pub use message::{Message, Report};
 pub use phase::{Candidate, Change, Fenced, Phase, Primary, Promoting, Rejoin, Restart, Stage};
 pub use position::{Point, Position};
+pub use request::{Edit, Progress, Refused, Request, edit, progress, request};
 pub use state::{Call, Durable, Given, Leader, Mark, Observed, State, Step};
 pub use step::step;
 

@@ -1,5 +1,8 @@
 //! The command line as typed.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use howdah_cli::{ConnectArgs, Verb};
@@ -38,6 +41,13 @@ pub(crate) enum Command {
     /// This is the first process of an instance's container. Everything it is told comes from the environment
     /// that the operator gives to the Pod.
     Instance(InstanceArgs),
+    /// Do what Patroni's tool of this name does
+    #[command(hide = true, disable_help_flag = true)]
+    Patronictl {
+        /// Its arguments.
+        #[arg(value_name = "ARGUMENTS", num_args = 0.., allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<OsString>,
+    },
     /// Kill the Postgres of an instance when its authority ends
     #[command(hide = true)]
     Guard {
@@ -184,10 +194,24 @@ pub(crate) struct InstanceArgs {
 }
 
 /// Headings of the overview, and the verbs below each.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("On this machine", &["up", "down"]),
     ("Objects", &["apply", "delete", "get", "describe", "events"]),
     ("Clusters", &["status", "psql", "logs"]),
+    (
+        "High availability",
+        &[
+            "switchover",
+            "failover",
+            "restart",
+            "reinit",
+            "pause",
+            "resume",
+            "fence",
+            "unfence",
+            "history",
+        ],
+    ),
     ("Other", &["version", "operator", "instance"]),
 ];
 
@@ -208,7 +232,7 @@ pub(crate) fn command() -> clap::Command {
                 .and_then(clap::Command::get_about)
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            overview.push_str(&format!("  {verb:<10}{about}\n"));
+            overview.push_str(&format!("  {verb:<12}{about}\n"));
         }
         overview.push('\n');
     }
@@ -228,14 +252,38 @@ pub(crate) fn command() -> clap::Command {
 impl Cli {
     /// Reads the command line of this process; ends the process when it makes no sense.
     pub(crate) fn read() -> Self {
+        // A link of that name stands beside the program in every container.
+        if let Some(words) = applet(std::env::args_os()) {
+            return Self {
+                connection: ConnectArgs::default(),
+                command: Command::Patronictl { words },
+            };
+        }
         let matches = command().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 
+/// The arguments of the applet that the program was called as.
+fn applet(mut words: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    let program = words.next()?;
+    let name = Path::new(&program).file_name()?;
+    (name == "patronictl").then(|| words.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_the_program_chooses_the_applet() {
+        let words = |line: &str| applet(line.split(' ').map(OsString::from));
+        let list = vec![OsString::from("list"), OsString::from("-f")];
+        assert_eq!(words("/s/bin/patronictl list -f"), Some(list.clone()));
+        assert_eq!(words("howdah patronictl list"), None);
+        let cli = Cli::try_parse_from(["howdah", "patronictl", "list", "-f"]).unwrap();
+        assert!(matches!(cli.command, Command::Patronictl { words } if words == list));
+    }
 
     #[test]
     fn the_definition_is_consistent() {

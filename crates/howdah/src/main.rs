@@ -13,6 +13,7 @@ mod settings;
 mod signals;
 mod up;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -57,6 +58,10 @@ fn run(command: Command, connection: &ConnectArgs) -> Result<Exit> {
             logging::start("off", LogFormat::Text);
             Ok(small_runtime()?.block_on(verb_with_report(verb, connection)))
         }
+        Command::Patronictl { words } => {
+            logging::start("off", LogFormat::Text);
+            Ok(small_runtime()?.block_on(patronictl(words, connection)))
+        }
         Command::Up(_) | Command::Down(_) if connection.is_given() => {
             complain(
                 "up and down are about this machine, so they take no --kubeconfig, --context or --namespace",
@@ -90,7 +95,21 @@ fn run(command: Command, connection: &ConnectArgs) -> Result<Exit> {
 async fn verb_with_report(verb: Verb, connection: &ConnectArgs) -> Exit {
     let mut terminal = Terminal::standard();
     let environment = settings::environment();
-    match howdah_cli::run(verb, connection, &environment, &mut terminal).await {
+    let ended = howdah_cli::run(verb, connection, &environment, &mut terminal).await;
+    report(ended, &mut terminal)
+}
+
+async fn patronictl(words: Vec<OsString>, connection: &ConnectArgs) -> Exit {
+    let mut terminal = Terminal::standard();
+    let environment = settings::environment();
+    let words = [OsString::from("patronictl")].into_iter().chain(words);
+    let ended =
+        howdah_cli::patronictl(words.collect(), connection, &environment, &mut terminal).await;
+    report(ended, &mut terminal)
+}
+
+fn report(ended: Result<Exit, howdah_cli::Error>, terminal: &mut Terminal) -> Exit {
+    match ended {
         Ok(exit) => exit,
         // The reader has seen enough, as with `howdah get pods | head -1`.
         Err(error) if error.is_closed_pipe() => Exit::Success,

@@ -114,7 +114,9 @@ struct Told {
     asked: Option<Intent>,
     /// Whether that primary gave up by itself.
     released: bool,
-    /// Whether writes were confirmed by enough replicas, and whether people know that they are not.
+    /// How many replicas should confirm writes, whether so many did, and whether people know that
+    /// they do not.
+    wanted: u32,
     enough: bool,
     degraded: bool,
     /// When Events were published.
@@ -181,8 +183,9 @@ impl Told {
 
     fn replication(&mut self, record: &ControlRecord, wanted: u32) -> Option<Happening> {
         let enough = record.acks >= wanted;
-        let had_enough = std::mem::replace(&mut self.enough, enough && wanted > 0);
-        if wanted == 0 {
+        let had_enough = std::mem::replace(&mut self.enough, enough);
+        // People who change what they want know that it is not so yet.
+        if std::mem::replace(&mut self.wanted, wanted) != wanted || wanted == 0 {
             self.degraded = false;
             return None;
         }
@@ -340,6 +343,16 @@ mod tests {
         let messages: Vec<_> = told(&records, 1).into_iter().map(|told| told.1).collect();
         assert_eq!(messages, expected);
         assert_eq!(told(&records, 0), []);
+    }
+
+    #[test]
+    fn a_changed_wish_is_no_degradation() {
+        let mut told = Told::default();
+        let now = Instant::now();
+        for (acks, wanted) in [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 0), (0, 0)] {
+            let happenings = told.notice("a", &served(1, 0, acks), wanted, now);
+            assert_eq!(happenings, [], "{acks} of {wanted}");
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@ use howdah_types::{ClusterName, InstanceName};
 pub struct ObservedInstance {
     /// Name of the Pod.
     pub name: InstanceName,
-    /// Whether its Ready condition is true.
-    pub ready: bool,
+    /// Whether it is ready, or what it lacks are other instances.
+    pub started: bool,
     /// Whether it is being deleted; its processes may still use the volume.
     pub terminating: bool,
 }
@@ -86,7 +86,7 @@ fn to_create(
         ManagementPolicy::Parallel => desired.iter().filter(missing).cloned().collect(),
         ManagementPolicy::OrderedReady => desired
             .iter()
-            .find(|name| find(name).is_none_or(|pod| !pod.ready || pod.terminating))
+            .find(|name| find(name).is_none_or(|pod| !pod.started || pod.terminating))
             .filter(missing)
             .cloned()
             .into_iter()
@@ -157,7 +157,7 @@ mod tests {
         list.split_whitespace()
             .map(|item| ObservedInstance {
                 name: name(item.trim_end_matches(['?', '!'])),
-                ready: !item.ends_with('?'),
+                started: !item.ends_with('?'),
                 terminating: item.ends_with('!'),
             })
             .collect()

@@ -17,7 +17,7 @@ use crate::metadata::{pod_identity, selector_text};
 use crate::names::Names;
 use crate::validated::ValidatedCluster;
 
-pub use instances::{is_pending_restart, is_ready};
+pub use instances::{has_started, is_pending_restart, is_ready};
 
 /// Key prefix of our labels, for clusters made by releases that used another one.
 const LABEL_PREFIX: &str = "stackgres.io/";

@@ -93,8 +93,9 @@ struct Before {
 
 impl Instance {
     /// Promotes the running standby, which must receive nothing any longer, to a primary on exactly
-    /// that timeline, and returns when it can be written to. After an error that is not
-    /// [`Error::NotYet`] it was not told to become one, or took another timeline.
+    /// that timeline, and returns when it can be written to. After
+    /// [`Error::NotYet`] or [`Error::Sql`] it may still become one, on that timeline; after
+    /// [`Error::OtherTimeline`] it has, on a wrong one; otherwise it was not told to.
     pub async fn promote(&self, timeline: Timeline, patience: Duration) -> Result<(), Error> {
         let session = self.connect().await.map_err(Error::Sql)?;
         let before = before(&session).await?;

@@ -42,6 +42,10 @@ pub enum Error {
     /// Worth another try in a moment.
     #[error("the source has made no checkpoint on timeline {0} yet")]
     NotCheckpointed(Timeline),
+    /// The copy is on the source's own timeline, so there is nothing to rewind. To try would let a
+    /// crashed copy recover by itself and write what the source never wrote.
+    #[error("the copy is on the source's own timeline {0}, so there is nothing to rewind")]
+    SameTimeline(Timeline),
     /// The source is another database system.
     #[error("the source of the rewind is another database system")]
     OtherSystem,
@@ -80,6 +84,9 @@ impl Instance {
             .map_err(|error| Error::Control(Box::new(error)))?;
         let session = upstream.connect().await.map_err(Error::Source)?;
         let timeline = check_source(&session, control.system).await?;
+        if timeline == control.timeline {
+            return Err(Error::SameTimeline(timeline));
+        }
         let fork = match fork {
             Some(fork) => Some(fork),
             None => self.find_fork(&session, timeline, &control).await?,

@@ -83,6 +83,15 @@ pub(super) async fn cluster(State(member): Shared) -> Json<Cluster> {
     })
 }
 
+/// How far the primary is, asked of it.
+pub(super) async fn primary_position(member: &Member) -> Option<Lsn> {
+    let peers = member.peers.borrow().clone().unwrap_or_default();
+    let (name, peer) = peers
+        .into_iter()
+        .find(|(_, peer)| peer.role.as_deref() == Some("primary"))?;
+    ask(member, &name, peer.address?).await?.newest()
+}
+
 fn is_leader(status: &patroni::Status) -> bool {
     status.role.as_deref() == Some("primary")
 }

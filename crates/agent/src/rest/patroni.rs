@@ -127,7 +127,7 @@ fn xlog(standing: &Standing) -> Xlog {
     }
 }
 
-fn replication_state(standing: &Standing) -> Option<String> {
+pub(super) fn replication_state(standing: &Standing) -> Option<String> {
     match standing {
         Standing::Primary { .. } => None,
         Standing::Standby { receiver, .. } => receiver.as_ref().map(|one| one.state.clone()),

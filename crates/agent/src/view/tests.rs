@@ -83,6 +83,7 @@ async fn the_pod_carries_patronis_member_entry() {
             "conn_url": "postgres://127.64.1.1:5432/postgres",
             "api_url": "http://127.64.1.1:8008/patroni",
             "state": "running",
+            "ha": {"phase": "init", "epoch": 0},
             "role": "replica",
             "timeline": 1,
             "server_version": 180_006,

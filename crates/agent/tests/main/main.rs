@@ -5,4 +5,5 @@ mod configuration;
 mod failover;
 mod healing;
 mod instance;
+mod people;
 mod world;

@@ -124,7 +124,13 @@ impl Leadership {
             more => format!("{} of {}", self.acks, more.join(", ")),
         };
         let mode = &self.mode;
+        let enough = usize::try_from(self.acks).is_ok_and(|acks| acks <= self.cohort.len());
         match self.in_force {
+            InForce::Strict if !enough => format!(
+                "WAIT: the mode is {mode}, and {} of {} needed replicas can confirm them",
+                self.cohort.len(),
+                self.acks
+            ),
             InForce::Async => format!("confirmed by the primary alone ({mode})"),
             InForce::Strict => format!("confirmed by {cohort} too, and wait for it ({mode})"),
             InForce::Sync => format!("confirmed by {cohort} too ({mode})"),
@@ -182,6 +188,10 @@ mod tests {
         assert_eq!(
             writes(json!({"mode": "strict-sync"}), json!([1, 2]), 1),
             "confirmed by 1 of a-1, a-2 too, and wait for it (strict-sync)"
+        );
+        assert_eq!(
+            writes(json!({"mode": "strict-sync"}), json!([]), 1),
+            "WAIT: the mode is strict-sync, and 0 of 1 needed replicas can confirm them"
         );
         assert_eq!(
             writes(json!({"mode": "sync"}), json!([1]), 1),

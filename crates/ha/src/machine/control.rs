@@ -140,6 +140,7 @@ impl Record {
                 end.lsn,
                 !self.fenced.contains(member),
                 wanted == Some(**member),
+                !self.hands_over(**member),
                 std::cmp::Reverse(**member),
             )
         })?;
@@ -167,6 +168,20 @@ impl Record {
         let paused = self.paused && !self.released;
         let held = paused.then_some(self.holder.member);
         self.intent.map_or(held, Intent::wanted)
+    }
+
+    /// True if people want another holder than that member.
+    fn hands_over(&self, member: Member) -> bool {
+        self.intent.is_some() && member == self.holder.member
+    }
+
+    /// True if the chosen is whom people want, or they want nobody in particular.
+    pub fn suits(&self, chosen: Member) -> bool {
+        match self.intent.map(Intent::wanted) {
+            None => true,
+            Some(Some(to)) => to == chosen,
+            Some(None) => !self.hands_over(chosen),
+        }
     }
 
     /// True if that member may hold the next epoch: while paused, only who held it before, unless that

@@ -102,7 +102,11 @@ impl Machine {
         }
         self.s.leader = None;
         self.s.quiet_since = Instant::from_nanos(0);
-        if self.s.given.is_some_and(|given| given.holder.member == member) {
+        if self
+            .s
+            .given
+            .is_some_and(|given| given.holder.member == member)
+        {
             self.s.given = None;
         }
     }
@@ -152,9 +156,13 @@ impl Machine {
         } else {
             self.s.durable.seen.map(|(epoch, _)| epoch)
         };
-        self.s
-            .leader
-            .as_ref()
-            .filter(|leader| Some(leader.epoch) >= highest && self.now.since(leader.heard) < limit)
+        // Who gave its epoch up leads no longer, however lately it was heard.
+        let over = self.record().filter(|record| record.released);
+        let over = over.map(|record| record.epoch);
+        self.s.leader.as_ref().filter(|leader| {
+            Some(leader.epoch) >= highest
+                && Some(leader.epoch) > over
+                && self.now.since(leader.heard) < limit
+        })
     }
 }

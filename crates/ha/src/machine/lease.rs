@@ -135,7 +135,7 @@ impl Machine {
             Phase::Primary(primary) => primary.restart.map(|restart| restart.crashed),
             _ => None,
         };
-        let due = due || crashed.is_some_and(|at| self.s.renewed <= Some(at));
+        let due = due || crashed.is_some_and(|at| self.s.renewed < Some(at));
         let changed = self.changed_record(&record);
         if !(due || changed.is_some()) || !self.may_write() {
             return;

@@ -154,6 +154,9 @@ pub struct Rejoin {
     pub end: Option<Point>,
     /// How often a rewind failed.
     pub failed: u32,
+    /// True if the copy is on the holder's history, but the WAL that it lacks is gone. There is nothing to
+    /// rewind then: a server that recovers for that would write what the holder never wrote.
+    pub stale: bool,
     /// True once a rewind or a clone was done.
     pub done: bool,
 }

@@ -2,7 +2,7 @@
 
 use howdah_plan::ValidatedCluster;
 use howdah_plan::instances::{ObservedInstance, Selection};
-use howdah_plan::status::is_ready;
+use howdah_plan::status::has_started;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::dereference::Found;
@@ -29,7 +29,7 @@ pub(super) fn select(found: &Found, valid: &ValidatedCluster) -> Selection {
 fn observe(pod: &Pod) -> Option<ObservedInstance> {
     Some(ObservedInstance {
         name: pod.metadata.name.as_ref()?.parse().ok()?,
-        ready: is_ready(pod),
+        started: has_started(pod),
         terminating: pod.metadata.deletion_timestamp.is_some(),
     })
 }

@@ -171,6 +171,18 @@ fn a_rich_manifest() {
 }
 
 #[test]
+fn the_examples_become_clusters() {
+    for example in [
+        include_str!("../../../../examples/simple.yaml"),
+        include_str!("../../../../examples/synchronous.yaml"),
+    ] {
+        let cluster = manifest(example);
+        assert_eq!(cluster.not_acted_on, Vec::<String>::new());
+        assert!(!objects(&cluster, None).pods.is_empty());
+    }
+}
+
+#[test]
 fn a_service_that_is_switched_off_is_not_built() {
     let off = NINE_LINES.to_owned()
         + "  postgresServices: {primary: {enabled: false}, replicas: {enabled: false}}\n";

@@ -13,6 +13,9 @@ use super::{Outcome, Seen};
 struct Report {
     #[serde(default)]
     pending_restart: bool,
+    /// What Postgres does, in Patroni's words.
+    #[serde(default)]
+    state: String,
 }
 
 /// Whether the Ready condition of a Pod is true.
@@ -27,15 +30,26 @@ pub fn is_ready(pod: &Pod) -> bool {
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
+/// Whether an instance is ready, or its Postgres runs and the rest is up to others.
+///
+/// A primary that has to wait for a replica to confirm its first write, or for others to agree, never
+/// becomes ready without them.
+pub fn has_started(pod: &Pod) -> bool {
+    is_ready(pod) || ["running", "streaming"].contains(&report(pod).state.as_str())
+}
+
 /// Whether an instance must restart: its Postgres says so, or its Pod is not as planned.
 pub fn is_pending_restart(pod: &Pod, planned: Option<&Pod>) -> bool {
-    let report: Report = annotation(pod, labels::STATUS)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
     let other_template = planned.is_some_and(|planned| {
         annotation(pod, labels::TEMPLATE_HASH) != annotation(planned, labels::TEMPLATE_HASH)
     });
-    report.pending_restart || other_template
+    report(pod).pending_restart || other_template
+}
+
+fn report(pod: &Pod) -> Report {
+    annotation(pod, labels::STATUS)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }
 
 /// The entries of all Pods, by instance number.

@@ -161,6 +161,24 @@ fn an_instance_waits_for_a_restart_when_postgres_or_its_template_says_so() {
 }
 
 #[test]
+fn an_instance_whose_postgres_runs_has_started() {
+    for (report, expected) in [
+        ("{\"state\":\"running\"}", true),
+        (
+            "{\"state\":\"streaming\",\"ha\":{\"phase\":\"sealed\"}}",
+            true,
+        ),
+        ("{\"state\":\"creating replica\"}", false),
+        ("{\"state\":7}", false),
+        ("", false),
+    ] {
+        let found = pod("a-0", false, json!({"status": report}));
+        assert_eq!(has_started(&found), expected, "{report}");
+    }
+    assert!(has_started(&pod("a-0", true, json!({}))));
+}
+
+#[test]
 fn instances_are_listed_by_number() {
     let cluster = cluster(json!({"podStatuses": [
         {

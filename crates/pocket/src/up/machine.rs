@@ -1,7 +1,7 @@
 //! The part of a pocket that touches the machine: the catalogue, the program, the Pods' account.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use howdah_types::catalogue::{self, Catalogue};
@@ -76,6 +76,9 @@ pub(super) async fn publish_catalogue(client: &Client, catalogue: &Catalogue) ->
     Ok(())
 }
 
+/// Other names that the program answers to in containers.
+const ALSO_KNOWN_AS: [&str; 1] = ["patronictl"];
+
 /// Puts a copy of the program where Pods find it whatever happens to the original.
 pub(super) fn install_program(folder: &Folder, program: &Utf8Path) -> Result<Utf8PathBuf, Error> {
     let target = folder.path("bin").join("howdah");
@@ -84,7 +87,15 @@ pub(super) fn install_program(folder: &Folder, program: &Utf8Path) -> Result<Utf
         std::fs::copy(program, &temporary)?;
         std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755))?;
         // Running containers keep the file they were started from.
-        std::fs::rename(&temporary, &target)
+        std::fs::rename(&temporary, &target)?;
+        for name in ALSO_KNOWN_AS {
+            let link = target.with_file_name(name);
+            let temporary = link.with_extension("new");
+            let _ = std::fs::remove_file(&temporary);
+            symlink("howdah", &temporary)?;
+            std::fs::rename(&temporary, &link)?;
+        }
+        Ok(())
     };
     match copy() {
         Ok(()) => Ok(target),

@@ -46,7 +46,7 @@ const TABLE: [Allowed; 15] = [
         "howdah-agent",
         &["howdah-ha", "howdah-postgres", "howdah-types"],
     ),
-    allowed_with_pocket("howdah-cli", &["howdah-api", "howdah-types"]),
+    allowed_with_pocket("howdah-cli", &["howdah-api", "howdah-ha", "howdah-types"]),
     allowed(
         "howdah",
         &[

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Candidate, Next, Phase, Promoting, Stage};
+use crate::epoch::Epoch;
 use crate::machine::action::Action;
 use crate::machine::control::Record;
 use crate::machine::ids::{Holder, Member};
 use crate::machine::invariant::Rule;
 use crate::machine::message::{Message, Report};
 use crate::machine::step::Machine;
-use crate::epoch::Epoch;
 use howdah_types::Timeline;
 
 /// How often peers are asked again.
@@ -73,7 +73,9 @@ impl Machine {
                 }
                 if !*claiming {
                     let alone = self.decides_alone(&sealed, candidate.until);
-                    *claiming = self.claim(candidate.epoch, &sealed, claim, alone);
+                    let half = self.s.config.settings.timing.round / 2;
+                    let early = self.now + half < candidate.until;
+                    *claiming = self.claim(candidate.epoch, &sealed, claim, alone, early);
                 }
             }
         }
@@ -143,6 +145,7 @@ impl Machine {
         sealed: &BTreeMap<Member, Report>,
         claim: &mut Option<Box<Record>>,
         alone: bool,
+        early: bool,
     ) -> bool {
         let Some(observed) = self.s.observed.clone() else {
             return false;
@@ -159,6 +162,10 @@ impl Machine {
         let Some(report) = chosen.and_then(|chosen| sealed.get(&chosen)) else {
             return false;
         };
+        if early && !observed.record.suits(report.holder.member) {
+            // Whom people want may be about to answer.
+            return false;
+        }
         // INVARIANT I4: still silent, by the version that is replaced.
         let waited = self.is_waited_out(&observed);
         let own = observed.record.holder.member == self.s.config.me.member;

@@ -1,12 +1,13 @@
 //! `follower`: a standby of the holder it hears.
 
 use super::{Candidate, Next, Phase, Rejoin, Stage};
+use crate::epoch::Epoch;
 use crate::machine::action::Job;
+use crate::machine::control::Intent;
 use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
 use crate::machine::state::Observed;
 use crate::machine::step::Machine;
-use crate::epoch::Epoch;
 
 impl Machine {
     pub(super) fn follower(&mut self) -> Next {
@@ -53,9 +54,11 @@ impl Machine {
             return None;
         };
         let behind = upstream == Some(of) && !self.s.pg.fed;
-        if self.keeps(Rule::CheckHistory) && (behind || !source.can_feed(end)) {
+        let related = source.can_feed(end);
+        if self.keeps(Rule::CheckHistory) && (behind || !related) {
             return Some(Phase::Rejoin(Rejoin {
                 end: Some(end),
+                stale: related,
                 ..Rejoin::default()
             }));
         }
@@ -130,7 +133,21 @@ impl Machine {
 
     fn delay(&self) -> std::time::Duration {
         let me = self.s.config.me.member;
-        let rank = self.s.config.settings.voters.range(..me).count();
+        let record = self.record();
+        let intent = record.and_then(|record| record.intent);
+        if let Some(to) = intent.and_then(Intent::wanted) {
+            // Whom people want comes first, and the others only if it does not.
+            let late = self.s.config.settings.timing.rank * 4;
+            return if to == me {
+                std::time::Duration::ZERO
+            } else {
+                late
+            };
+        }
+        // The one that is silent starts no round.
+        let silent = record.map(|record| record.holder.member);
+        let before = self.s.config.settings.voters.range(..me);
+        let rank = before.filter(|voter| Some(**voter) != silent).count();
         let attempt = self.s.rounds_lost.min(4);
         let spread = self.s.config.jitter.rotate_left(7 * attempt) % 100;
         let step = self.s.config.settings.timing.rank;

@@ -1,12 +1,12 @@
 //! `init`: nothing is known yet. The driver has killed what was left on the volume.
 
 use super::{Next, Phase, Primary, Promoting, Rejoin, Restart};
+use crate::epoch::Epoch;
 use crate::machine::control::{Cohort, Record};
 use crate::machine::event::Data;
 use crate::machine::ids::Member;
 use crate::machine::invariant::Rule;
 use crate::machine::step::Machine;
-use crate::epoch::Epoch;
 use howdah_types::Timeline;
 
 impl Machine {

@@ -74,7 +74,7 @@ impl Machine {
         let alone = self
             .record()
             .is_some_and(|record| self.grants_until(&record.cohort).is_none());
-        let fresh = self.s.renewed > Some(crashed) || !self.keeps(Rule::RenewBeforeRestart);
+        let fresh = self.s.renewed >= Some(crashed) || !self.keeps(Rule::RenewBeforeRestart);
         if fresh || alone {
             self.job(Job::Restart);
         }

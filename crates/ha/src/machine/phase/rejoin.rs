@@ -31,9 +31,15 @@ impl Machine {
             return Next::Go(Phase::Follower);
         };
         let from = leader.holder.member;
+        let replaced = self.must_replace(rejoin, &leader);
+        if rejoin.stale && !replaced {
+            return Next::Stay(Phase::Rejoin(rejoin));
+        }
         if data != Data::Empty && self.s.pg.server != Server::Stopped {
-            self.job(Job::Kill);
-        } else if self.must_replace(rejoin, &leader) {
+            // A standby that stops in order needs no recovery before it can be rewound.
+            let standby = matches!(self.s.pg.server, Server::Standby { .. });
+            self.job(if standby { Job::Stop } else { Job::Kill });
+        } else if replaced {
             self.job(Job::Clone { from });
         } else {
             // Also when the holder waits for this very member before it can serve.
@@ -54,7 +60,7 @@ impl Machine {
         let kept = leader.serving || !self.keeps(Rule::KeepLastCopy);
         match self.s.pg.data {
             Data::Empty | Data::Unfinished(_) => true,
-            _ => kept && (rejoin.failed >= REWINDS || self.s.reinitialise),
+            _ => kept && (rejoin.failed >= REWINDS || rejoin.stale || self.s.reinitialise),
         }
     }
 

@@ -6,7 +6,9 @@ use super::*;
 
 /// m1 after the holder was silent: it asks its peers and reads the record.
 fn canvassing() -> Step {
-    let waiting = step(member(1), Event::Tick, at(2000)).next;
+    let mut state = member(1);
+    state.config.jitter = 99;
+    let waiting = step(state, Event::Tick, at(2051)).next;
     step(waiting, Event::Tick, at(2150))
 }
 
@@ -41,13 +43,65 @@ fn sealing() -> State {
 fn a_silent_holder_is_suspected_in_the_order_of_the_members() {
     let early = step(member(1), Event::Tick, at(1999)).next;
     assert_eq!(early.round_at, None);
-    assert_eq!(
-        step(member(1), Event::Tick, at(2000)).next.round_at,
-        Some(at(2150))
+    let first = step(member(1), Event::Tick, at(2000)).next;
+    assert!(
+        matches!(first.phase, Phase::Candidate(_)),
+        "the silent one starts no round"
     );
     assert_eq!(
         step(member(2), Event::Tick, at(2000)).next.round_at,
-        Some(at(2300))
+        Some(at(2150))
+    );
+}
+
+#[test]
+fn a_holder_whose_process_is_gone_is_suspected_at_once_if_standbys_acknowledge() {
+    let state = step(member(2), heartbeat(0, 3, None), at(100)).next;
+    assert_eq!(
+        step(state.clone(), Event::Tick, at(150)).next.round_at,
+        None
+    );
+    let gone = step(state.clone(), Event::Gone(Member(0)), at(150)).next;
+    assert_eq!(gone.round_at, Some(at(300)));
+    let other = step(state.clone(), Event::Gone(Member(1)), at(150)).next;
+    assert_eq!(other.round_at, None);
+    let mut alone = state;
+    alone.observed.as_mut().unwrap().record.cohort.acks = 0;
+    let gone = step(alone, Event::Gone(Member(0)), at(150)).next;
+    assert_eq!((gone.round_at, gone.given.is_some()), (None, true));
+}
+
+#[test]
+fn whom_people_want_starts_first_and_is_waited_for() {
+    let mut released = record();
+    released.released = true;
+    released.intent = Some(Intent::Switchover {
+        to: Some(Member(2)),
+    });
+    let seen = |record: Record| Event::Watched(Read::Found(Box::new(record), Version(6)));
+    let wanted = step(member(2), seen(released.clone()), at(10)).next;
+    assert!(matches!(wanted.phase, Phase::Candidate(_)));
+    let other = step(member(1), seen(released.clone()), at(10)).next;
+    assert_eq!(other.round_at, Some(at(610)));
+    assert!(released.suits(Member(2)) && !released.suits(Member(1)));
+    released.intent = Some(Intent::Switchover { to: None });
+    assert!(released.suits(Member(1)) && !released.suits(Member(0)));
+    let sealed = [(Member(0), report(0, 3, 40)), (Member(1), report(1, 3, 40))];
+    let chosen = released.choose(&sealed.into(), Rules::default());
+    assert_eq!(chosen, Some(Member(1)), "not the one that hands over");
+}
+
+#[test]
+fn a_holder_that_gave_its_epoch_up_leads_no_longer() {
+    let state = step(member(1), heartbeat(0, 3, Some(position(3, 40))), at(100)).next;
+    let mut released = record();
+    released.released = true;
+    let seen = Event::Watched(Read::Found(Box::new(released), Version(6)));
+    let next = step(state, seen, at(110)).next;
+    assert!(
+        matches!(next.phase, Phase::Candidate(_)),
+        "{:?}",
+        next.phase
     );
 }
 
@@ -115,7 +169,7 @@ fn it_claims_for_the_best_of_the_sealed() {
 
 #[test]
 fn a_holder_without_acknowledgements_is_waited_out() {
-    let mut state = member(1);
+    let mut state = member(2);
     let record = &mut state.observed.as_mut().unwrap().record;
     record.cohort.acks = 0;
     let early = step(state.clone(), Event::Tick, at(5999)).next;

@@ -105,7 +105,7 @@ fn a_copy_that_is_past_the_fork_is_rewound_with_the_fork_named() {
         ..Rejoin::default()
     };
     assert_eq!(step.next.phase, Phase::Rejoin(rejoin));
-    assert_eq!(step.actions[1..], [Action::Do(Job::Kill)]);
+    assert_eq!(step.actions[1..], [Action::Do(Job::Stop)]);
     let state = super::super::step(step.next, Event::Job(JobEnd::Done), at(2)).next;
     let step = super::super::step(state, seen(view(Server::Stopped), 3), at(3));
     let rewind = Job::Rewind {
@@ -113,6 +113,24 @@ fn a_copy_that_is_past_the_fork_is_rewound_with_the_fork_named() {
         fork: Some(Lsn::new(35)),
     };
     assert_eq!(step.actions, [Action::Do(rewind)]);
+}
+
+#[test]
+fn a_copy_whose_wal_is_gone_is_replaced_and_never_rewound() {
+    for serving in [true, false] {
+        let mut state = step(member(1), heartbeat(0, 3, Some(position(3, 50))), at(1)).next;
+        state.leader.as_mut().unwrap().serving = serving;
+        state.pg = view(Server::Stopped);
+        state.job = None;
+        state.phase = Phase::Rejoin(Rejoin {
+            stale: true,
+            ..Rejoin::default()
+        });
+        let step = step(state, Event::Tick, at(2));
+        let clone = Action::Do(Job::Clone { from: Member(0) });
+        let expected = if serving { vec![clone] } else { vec![] };
+        assert_eq!(step.actions, expected);
+    }
 }
 
 #[test]

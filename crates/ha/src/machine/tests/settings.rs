@@ -162,7 +162,7 @@ fn a_renewal_holds_no_longer_than_others_wait_by_the_record() {
 
 #[test]
 fn a_candidate_waits_as_long_as_the_holder_counts_on() {
-    let mut state = member(1);
+    let mut state = member(2);
     let record = &mut state.observed.as_mut().unwrap().record;
     record.cohort.acks = 0;
     record.wait_out = Some(Timing::FLEET.wait_out);

@@ -197,7 +197,7 @@ fn a_standby_is_cloned_again_while_the_holder_serves_and_not_before() {
         let asked = step(state, Event::Reinitialise, at(2));
         assert!(asked.next.reinitialise);
         let expected = if serving {
-            Job::Kill
+            Job::Stop
         } else {
             Job::Receive(Some(Member(0)))
         };

@@ -94,8 +94,8 @@ async fn the_guard_kills_at_the_deadline_and_tells() -> Result<()> {
 #[tokio::test]
 async fn signals_do_not_end_the_guard_but_the_end_of_the_agent_does() -> Result<()> {
     let (guard, _folder, path) = start()?;
-    let mut postmaster = Process::sleeping()?;
-    guard.watch(postmaster.pid());
+    let first = Process::sleeping()?;
+    guard.watch(first.pid());
     guard.arm(Some(in_millis(60_000)))?;
     let own = wait_until(PATIENCE, "an answer of the guard", async || {
         guards(&path).first().copied().ok_or("there is none")
