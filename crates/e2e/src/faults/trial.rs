@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use howdah_testkit::wait_until;
 use tokio::time::{Instant, sleep};
 
 use super::compare::{Verdict, compare};
@@ -12,10 +13,19 @@ use super::lookout::Lookout;
 use super::side::{Host, Scene, Side};
 use super::writers::{Way, Writers};
 use crate::sql::Sql;
-use crate::wait::eventually;
 
 /// Acknowledged rows that show that writes are back.
 const ROWS: usize = 100;
+
+/// What any healing may take: no measurement, but long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn soon<T>(what: &str, mut probe: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    wait_until(PATIENCE, what, async || {
+        probe().await.map_err(|error| format!("{error:#}"))
+    })
+    .await
+}
 
 /// How writers find the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,12 +116,12 @@ pub async fn trial<S: Side>(side: &S, fault: Fault, plan: &Plan) -> Result<Repor
 
 async fn complete<S: Side>(side: &S) -> Result<()> {
     let what = format!("all members of {} to stream", side.name());
-    eventually(&what, async || side.complete().await).await
+    soon(&what, async || side.complete().await).await
 }
 
 /// Who takes writes now.
 async fn scene(hosts: Vec<Host>, table: &str) -> Result<Scene> {
-    eventually("one member to take writes", async || {
+    soon("one member to take writes", async || {
         let mut primaries = Vec::new();
         let mut standbys = Vec::new();
         for host in &hosts {
@@ -148,7 +158,7 @@ async fn returns(
     let ledger = writers.ledger();
     match fault.outcome() {
         Outcome::Back => {
-            eventually("writes to come back", async || {
+            soon("writes to come back", async || {
                 let found = ledger.acknowledged_since(at);
                 ensure!(found >= ROWS, "{found} rows were acknowledged since");
                 Ok(())
@@ -156,7 +166,7 @@ async fn returns(
             .await
         }
         Outcome::Elsewhere => {
-            eventually("writes to come back elsewhere", async || {
+            soon("writes to come back elsewhere", async || {
                 let found = ledger.acknowledged_elsewhere(at, old);
                 ensure!(found >= ROWS, "{found} rows were acknowledged elsewhere");
                 Ok(())
