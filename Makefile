@@ -4,12 +4,12 @@ CARGO_TARGET_DIR ?= target
 HOWDAH := $(CARGO_TARGET_DIR)/release/howdah
 NEXTEST := 0.9.143
 
-.PHONY: help tools components build demo test e2e bench clean
+.PHONY: help tools components build demo test e2e bench bench-faults clean
 
 help: ## Show this help
 	@echo "Targets:"
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
-		|| sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1: \2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1: \2/p' $(MAKEFILE_LIST)
 
 # Everything else that is needed comes through cargo or is built by `components`: no cmake, no Go, no Python.
 tools:
@@ -41,7 +41,10 @@ e2e: components ## Run the system tests alone
 	@cargo xtask e2e
 
 bench: components build ## Run the benchmarks
-	cargo bench --workspace --bench '*'
+	cargo bench --package howdah-e2e --bench platform --bench api
+
+bench-faults: components build ## Inject faults and print how long writes were away: FAULTS="--runs 30 --side ours,patroni"
+	cargo bench --package howdah-e2e --bench faults -- $(FAULTS)
 
 clean: ## Remove what cargo built; the components stay, they are shared by all clones
 	cargo clean

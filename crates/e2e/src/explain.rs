@@ -9,7 +9,7 @@ const TAIL: usize = 40;
 
 impl World {
     /// Prints what helps to understand a failure.
-    pub(crate) async fn explain(&self) {
+    pub async fn explain(&self) {
         for arguments in [
             &["get", "sgclusters,pods,services,pvc", "-o", "wide"][..],
             &["events"],

@@ -10,6 +10,7 @@
 mod api;
 mod cluster;
 mod explain;
+pub mod faults;
 mod leftovers;
 mod manifest;
 mod outcome;

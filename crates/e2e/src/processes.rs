@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -54,6 +55,20 @@ impl Process {
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill(Pid::from_raw(self.pid), signal)
             .with_context(|| format!("send {signal} to {} ({})", self.pid, self.line))
+    }
+
+    /// Sends a signal, unless the process is gone; its number may be another's by now.
+    ///
+    /// # Errors
+    /// When the process belongs to somebody else.
+    pub fn signal_if_same(&self, signal: Signal) -> Result<()> {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("send {signal} to {}", self.pid)),
+        }
     }
 
     /// Whether this very process still runs.

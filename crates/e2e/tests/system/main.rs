@@ -1,5 +1,6 @@
 //! The system suite. Each test has a world of its own; nextest runs two of them at once.
 
+mod failover;
 mod kills;
 mod kubectl;
 mod lifecycle;

@@ -1,0 +1,73 @@
+//! What people do to the control record, an annotation of the cluster's Lease.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::rest::{PatchType, Rest};
+use crate::world::World;
+
+const ANNOTATION: &str = "howdah.io/record";
+/// Compare-and-set is tried again when somebody else was faster.
+const TRIES: u32 = 20;
+
+/// Asks for a switchover to any member that can.
+pub(super) async fn switchover(world: &World, cluster: &str) -> Result<()> {
+    edit(world, cluster, |record| {
+        record["intent"] = json!({"Switchover": {"to": null}});
+    })
+    .await
+}
+
+/// Deletes the Lease.
+pub(super) async fn delete(world: &World, cluster: &str) -> Result<()> {
+    let rest = world.rest().await?;
+    let answer = rest.delete(&path(cluster), &Value::Null).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    Ok(())
+}
+
+/// Makes the Lease look as if it were free and without a record.
+pub(super) async fn strip(world: &World, cluster: &str) -> Result<()> {
+    let rest = world.rest().await?;
+    let patch = json!({
+        "metadata": {"annotations": {ANNOTATION: null, "howdah.io/epoch": null}},
+        "spec": {"holderIdentity": null},
+    });
+    let path = path(cluster);
+    let answer = rest.patch(&path, PatchType::Merge, &patch).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    Ok(())
+}
+
+async fn edit(world: &World, cluster: &str, change: impl Fn(&mut Value)) -> Result<()> {
+    let rest = world.rest().await?;
+    for _ in 0..TRIES {
+        if try_edit(&rest, cluster, &change).await? {
+            return Ok(());
+        }
+    }
+    bail!("the record changed {TRIES} times meanwhile")
+}
+
+/// False when somebody else was faster.
+async fn try_edit(rest: &Rest, cluster: &str, change: &impl Fn(&mut Value)) -> Result<bool> {
+    let path = path(cluster);
+    let mut lease = rest.get(&path).await?.body;
+    let annotations = &mut lease["metadata"]["annotations"];
+    let text = annotations[ANNOTATION]
+        .as_str()
+        .context("the Lease has no record")?;
+    let mut record: Value = serde_json::from_str(text).context("the record is JSON")?;
+    change(&mut record);
+    annotations[ANNOTATION] = record.to_string().into();
+    let answer = rest.put(&path, &lease).await?;
+    match answer.status {
+        200 => Ok(true),
+        409 => Ok(false),
+        _ => bail!("{answer:?}"),
+    }
+}
+
+fn path(cluster: &str) -> String {
+    format!("/apis/coordination.k8s.io/v1/namespaces/{{ns}}/leases/{cluster}")
+}
