@@ -101,7 +101,7 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
         let report: Value = serde_json::from_str(text(pod, "/metadata/annotations/status"))?;
         same("the reported role", &report["role"], &labels["role"])?;
         same("the reported state", &report["state"], &json!("running"))?;
-        same("the timeline", &report["timeline"], &json!(1))?;
+        same("the timeline", &report["timeline"], &json!(2))?;
         let containers = pod["spec"]["containers"].as_array().context("containers")?;
         let names: Vec<_> = containers.iter().map(|it| text(it, "/name")).collect();
         ensure!(names == ["patroni", "postgres-util"], "{names:?}");

@@ -37,7 +37,7 @@ async fn status(world: &World, cluster: &Cluster<'_>) -> Result<()> {
             .find(|line| line.starts_with(pod))
             .unwrap_or_default();
         let row: Vec<_> = row.split_whitespace().collect();
-        ensure!(row.get(1..4) == Some(&[role, state, "1"]), "{table}");
+        ensure!(row.get(1..4) == Some(&[role, state, "2"]), "{table}");
         ensure!(
             row.contains(&address.as_str()),
             "{address} is not in {table}"
@@ -62,9 +62,9 @@ async fn status(world: &World, cluster: &Cluster<'_>) -> Result<()> {
             })
             .collect();
         let expected = [
-            json!(["simple-0", "primary", 1, Value::Null, true]),
-            json!(["simple-1", "replica", 1, 0, true]),
-            json!(["simple-2", "replica", 1, 0, true]),
+            json!(["simple-0", "primary", 2, Value::Null, true]),
+            json!(["simple-1", "replica", 2, 0, true]),
+            json!(["simple-2", "replica", 2, 0, true]),
         ];
         ensure!(seen == expected, "{seen:?}");
         Ok(())
