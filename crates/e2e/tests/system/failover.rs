@@ -43,6 +43,18 @@ fn check(fault: Fault, mode: Mode, report: &Report) -> Result<()> {
 }
 
 #[tokio::test]
+async fn killed_processes_cost_no_acknowledged_row() -> Result<()> {
+    let faults = [Fault::PostmasterKill, Fault::AgentKill, Fault::PodKill];
+    survives("18", Mode::StrictSync, &faults).await
+}
+
+#[tokio::test]
+async fn a_frozen_primary_is_replaced_and_rejoins_when_it_wakes() -> Result<()> {
+    let faults = [Fault::Freeze, Fault::AgentPause];
+    survives("17", Mode::StrictSync, &faults).await
+}
+
+#[tokio::test]
 async fn a_lost_primary_is_replaced_in_the_async_mode() -> Result<()> {
     let faults = [Fault::PowerLoss, Fault::Switchover];
     survives("18", Mode::Async, &faults).await
