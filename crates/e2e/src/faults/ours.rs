@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::disk::Disks;
 use super::fault::Fault;
 use super::pod::Pod;
+use super::record;
 use super::side::{Host, Scene, Side};
 use super::undo::Injected;
 use crate::api::{Kind, text};
@@ -165,5 +166,13 @@ impl Side for Ours<'_> {
 
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected> {
         inject::inject(self, fault, scene).await
+    }
+
+    /// A damaged copy is kept for people to look at, until they ask for a new one.
+    async fn repair(&self, fault: Fault, scene: &Scene) -> Result<()> {
+        if fault == Fault::DataCorrupted {
+            record::reinitialise(self.world, self.cluster.name(), &scene.primary.name).await?;
+        }
+        Ok(())
     }
 }

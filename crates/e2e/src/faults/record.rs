@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::api::text;
 use crate::rest::{PatchType, Rest};
 use crate::world::World;
 
@@ -34,6 +35,19 @@ pub(super) async fn strip(world: &World, cluster: &str) -> Result<()> {
         "spec": {"holderIdentity": null},
     });
     let path = path(cluster);
+    let answer = rest.patch(&path, PatchType::Merge, &patch).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    Ok(())
+}
+
+/// Asks a member to replace its copy by a new one.
+pub(super) async fn reinitialise(world: &World, cluster: &str, pod: &str) -> Result<()> {
+    let rest = world.rest().await?;
+    // Each time that is new is a new wish, and the holder renews once a second.
+    let lease = rest.get(&path(cluster)).await?.body;
+    let time = text(&lease, "/spec/renewTime");
+    let patch = json!({"metadata": {"annotations": {"howdah.io/reinitialise": time}}});
+    let path = format!("/api/v1/namespaces/{{ns}}/pods/{pod}");
     let answer = rest.patch(&path, PatchType::Merge, &patch).await?;
     ensure!(answer.status == 200, "{answer:?}");
     Ok(())

@@ -48,6 +48,11 @@ pub trait Side {
 
     /// Makes a fault happen.
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected>;
+
+    /// Does what people have to do after a fault that does not heal by itself.
+    async fn repair(&self, _fault: Fault, _scene: &Scene) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Stops processes, all of them before any can do something about it, and heals by letting them go on.

@@ -95,6 +95,7 @@ pub async fn trial<S: Side>(side: &S, fault: Fault, plan: &Plan) -> Result<Repor
         .with_context(what)?;
     let healed = Instant::now();
     injected.undo.heal();
+    side.repair(fault, &scene).await.with_context(what)?;
     complete(side).await.with_context(what)?;
     let complete = healed.elapsed();
     writers.goes_on(ROWS).await.with_context(what)?;

@@ -4,12 +4,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::NoTls;
 
 use super::super::Ours;
 use super::switchover;
+use crate::api::{Kind, text};
 use crate::faults::ledger::Answered;
 use crate::faults::session::Session;
 use crate::faults::side::Scene;
@@ -51,7 +54,10 @@ pub(super) async fn cancel(ours: &Ours<'_>, scene: &Scene) -> Result<Injected> {
 
 /// A receiver of WAL stops reading, which an orderly stop of Postgres waits for; then a switchover is asked for.
 pub(super) async fn stop_hangs(ours: &Ours<'_>, scene: &Scene) -> Result<Injected> {
-    let receiver = Receiver::start(ours, scene)?;
+    let secret = ours.world.api().await?;
+    let secret = secret.get(Kind::SECRETS, ours.cluster.name()).await?;
+    let password = BASE64_STANDARD.decode(text(&secret, "/data/replication-password"))?;
+    let receiver = Receiver::start(ours, scene, &String::from_utf8(password)?)?;
     let sql = Sql::connect(&scene.primary.target).await?;
     eventually("the receiver of WAL", async || {
         let question = "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'slow'";
@@ -73,7 +79,7 @@ pub(super) async fn stop_hangs(ours: &Ours<'_>, scene: &Scene) -> Result<Injecte
 struct Receiver(Child);
 
 impl Receiver {
-    fn start(ours: &Ours<'_>, scene: &Scene) -> Result<Self> {
+    fn start(ours: &Ours<'_>, scene: &Scene, password: &str) -> Result<Self> {
         let (host, port) = scene
             .primary
             .target
@@ -86,8 +92,8 @@ impl Receiver {
         let mut command: Command = programs.command("pg_receivewal");
         command
             .args(["-D", folder.as_str(), "--no-loop", "-h", host, "-p", port])
-            .args(["-U", "postgres", "-d", "application_name=slow"])
-            .env("PGPASSWORD", &scene.primary.target.password)
+            .args(["-U", "replicator", "-d", "application_name=slow"])
+            .env("PGPASSWORD", password)
             .stdin(Stdio::null())
             .stderr(Stdio::null());
         Ok(Self(command.spawn().context("start pg_receivewal")?))
