@@ -83,6 +83,7 @@ impl World {
         let mixed = (self.now / TICK).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
         let about = usize::try_from(mixed).unwrap_or(0) / RUMOUR;
         if usize::try_from(mixed).unwrap_or(0) % RUMOUR == node {
+            self.rumours += 1;
             self.feed(node, Event::Gone(member(about % self.nodes.len())));
         }
     }

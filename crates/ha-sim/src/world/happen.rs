@@ -105,6 +105,7 @@ impl World {
             let back = self.rng.index(past.min(20)) + 1;
             let record = self.kube.past.get(past - back).cloned();
             self.kube.stored = record;
+            self.restored = true;
             self.notify();
         }
     }
