@@ -25,9 +25,7 @@ impl World {
             .holders
             .entry(record.epoch)
             .or_insert(record.holder);
-        // Of an epoch that a restored store forgot, only its holder may know; if that one is lost at the same
-        // time the number is given again. What was acknowledged under it is judged all the same.
-        if known != record.holder && !self.restored {
+        if known != record.holder {
             let what = format!("epoch {} has two holders", record.epoch);
             self.ledger.broken(Oracle::OneHolder, now, what);
         }

@@ -132,8 +132,6 @@ pub(crate) struct World {
     pub(crate) healed: bool,
     /// One volume at most is lost in a run.
     pub(crate) wiped: bool,
-    /// True once the store was restored.
-    pub(crate) restored: bool,
     /// How often a member was told that another is gone.
     pub(crate) rumours: usize,
     pub(crate) next_txn: Txn,
@@ -206,7 +204,6 @@ impl World {
             faults: plan,
             healed: false,
             wiped: false,
-            restored: false,
             rumours: 0,
             next_txn: 1,
             tracing: setup.trace,

@@ -1,6 +1,6 @@
 //! What happens at its time: faults, calls, writes, watches.
 
-use howdah_ha::machine::{ApiEnd, Read, Record};
+use howdah_ha::machine::{ApiEnd, Read, Record, Version};
 
 use super::{Happening, World};
 use crate::faults::Kind;
@@ -104,10 +104,21 @@ impl World {
         if past > 1 {
             let back = self.rng.index(past.min(20)) + 1;
             let record = self.kube.past.get(past - back).cloned();
+            if !self.is_remembered(record.as_ref()) {
+                return;
+            }
             self.kube.stored = record;
-            self.restored = true;
             self.notify();
         }
+    }
+
+    /// True if an epoch that the store is about to forget is known to all members but one. If the only one
+    /// that knows is lost as well, nobody can tell, and the number is given again: a risk that is left.
+    fn is_remembered(&self, record: Option<&(Record, Version)>) -> bool {
+        let stored = self.kube.stored.as_ref().map(|(record, _)| record.epoch);
+        let knows = |node: &&Node| node.durable.seen.map(|(epoch, _)| epoch) >= stored;
+        let knowing = self.nodes.iter().filter(knows).count();
+        record.map(|(record, _)| record.epoch) >= stored || knowing + 1 >= self.nodes.len()
     }
 
     fn heal_all(&mut self) {
