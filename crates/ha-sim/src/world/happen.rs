@@ -112,13 +112,13 @@ impl World {
         }
     }
 
-    /// True if an epoch that the store is about to forget is known to all members but one. If the only one
-    /// that knows is lost as well, nobody can tell, and the number is given again: a risk that is left.
+    /// True if the epoch that the store is about to forget is known to all members. If those that know are
+    /// lost or cut off as well, nobody can tell, and the number is given again: a risk that is left.
     fn is_remembered(&self, record: Option<&(Record, Version)>) -> bool {
         let stored = self.kube.stored.as_ref().map(|(record, _)| record.epoch);
-        let knows = |node: &&Node| node.durable.seen.map(|(epoch, _)| epoch) >= stored;
+        let knows = |node: &&crate::node::Node| node.durable.seen.map(|(epoch, _)| epoch) >= stored;
         let knowing = self.nodes.iter().filter(knows).count();
-        record.map(|(record, _)| record.epoch) >= stored || knowing + 1 >= self.nodes.len()
+        record.map(|(record, _)| record.epoch) >= stored || knowing == self.nodes.len()
     }
 
     fn heal_all(&mut self) {
