@@ -19,8 +19,9 @@ use crate::view::{Contact, Phase};
 
 /// How long a start is awaited; what takes longer goes on by itself.
 const START: Duration = Duration::from_millis(500);
-/// The time for the checkpoint before an ordered stop, which makes the stop itself short.
-const CHECKPOINT: Duration = Duration::from_secs(5);
+/// The time for the checkpoint before an ordered stop, which makes the stop itself short. Clients are
+/// served meanwhile, but the end of a Pod does not wait for ever.
+const CHECKPOINT: Duration = Duration::from_secs(20);
 /// The time for an ordered stop, after which nothing more is written in order.
 const STOP: Duration = Duration::from_secs(30);
 /// The time for the end of a WAL receiver.
@@ -102,6 +103,7 @@ pub(crate) async fn execute(
             open(member).await?;
             tokio::spawn(first_checkpoint(Arc::clone(member)));
         }
+        Job::Checkpoint => member.instance.checkpoint(CHECKPOINT).await?,
         Job::Stop => stop(member).await?,
         Job::Kill => kill(member).await?,
         Job::Rewind { from, fork } => rewind(member, from, fork).await?,
@@ -411,12 +413,6 @@ async fn stop(member: &Member) -> Result<(), Error> {
         view.phase = Phase::Stopping;
         view.routed = false;
     });
-    if running.writable
-        && let Err(error) = member.instance.checkpoint(CHECKPOINT).await
-    {
-        // A failure costs time only: the stop makes a checkpoint anyway.
-        warn!(error = %Chain(&error), "no checkpoint before the stop");
-    }
     let stopped = running.postmaster.stop(StopMode::Fast, STOP).await;
     let stopped = stopped.map_err(|source| Error::Postmaster {
         what: "stop postgres",

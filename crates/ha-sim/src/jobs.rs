@@ -44,6 +44,8 @@ impl World {
             Job::SetNames(_) | Job::Open => self.rng.between(3_000, 40_000),
             Job::Promote { .. } if stalls => self.rng.between(1_000_000, 5_000_000),
             Job::Promote { .. } => self.rng.between(20_000, 150_000),
+            Job::Checkpoint if stalls => self.rng.between(1_000_000, 20_000_000),
+            Job::Checkpoint => self.rng.between(5_000, 300_000),
             Job::Stop if stalls => self.rng.between(2_000_000, 15_000_000),
             Job::Stop => self.rng.between(30_000, 500_000),
             Job::Kill => self.rng.between(5_000, 200_000),
@@ -118,6 +120,7 @@ impl World {
                 self.open_clients(node);
                 JobEnd::Done
             }
+            Job::Checkpoint if running == Running::Primary => JobEnd::Done,
             Job::Stop => {
                 self.stop(node);
                 JobEnd::Done

@@ -46,7 +46,9 @@ pub enum Job {
     },
     /// Let clients in.
     Open,
-    /// Stop in order, with a checkpoint before.
+    /// Write what is not on disk yet, so that an ordered stop is short. Clients go on writing meanwhile.
+    Checkpoint,
+    /// Stop in order.
     Stop,
     /// Kill every process. Replaces the job in flight.
     Kill,

@@ -136,7 +136,13 @@ impl Machine {
 
     /// Writes what is due: a change, or a renewal.
     pub(super) fn renew(&mut self) {
-        if !matches!(self.s.phase, Phase::Primary(_) | Phase::Promoting(_)) || self.s.stopping {
+        // A holder that is to end serves on until its ordered stop.
+        let holds = match self.s.phase {
+            Phase::Primary(_) => true,
+            Phase::Promoting(_) => !self.s.stopping,
+            _ => false,
+        };
+        if !holds {
             return;
         }
         if self.s.missing {

@@ -116,6 +116,8 @@ pub struct Primary {
     pub restart: Option<Restart>,
     /// The holder hands over: when an ordered stop began.
     pub leaving: Option<Instant>,
+    /// True once an ordered stop will be short, or nothing more can be done for that.
+    pub prepared: bool,
     /// What people asked for, and since when.
     pub asked: Option<(Intent, Instant)>,
 }
@@ -219,6 +221,7 @@ impl Machine {
         match (&mut self.s.phase, job) {
             (Phase::Rejoin(rejoin), Job::Rewind { .. }) => rejoin.failed += 1,
             (Phase::Promoting(promoting), Job::Promote { .. }) => promoting.told = false,
+            (Phase::Primary(primary), Job::Checkpoint) => primary.prepared = true,
             (Phase::Primary(primary), Job::Restart) => {
                 if let Some(restart) = &mut primary.restart {
                     restart.failed += 1;
@@ -232,10 +235,10 @@ impl Machine {
         if matches!(job, Job::Clone { .. }) {
             self.s.reinitialise = false;
         }
-        if let (Phase::Rejoin(rejoin), Job::Rewind { .. } | Job::Clone { .. }) =
-            (&mut self.s.phase, job)
-        {
-            rejoin.done = true;
+        match (&mut self.s.phase, job) {
+            (Phase::Rejoin(rejoin), Job::Rewind { .. } | Job::Clone { .. }) => rejoin.done = true,
+            (Phase::Primary(primary), Job::Checkpoint) => primary.prepared = true,
+            _ => {}
         }
     }
 }

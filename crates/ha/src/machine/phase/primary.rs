@@ -89,8 +89,14 @@ impl Machine {
         };
         let goes = intent.is_some_and(|intent| self.objection(intent).is_none());
         let told = self.s.stopping || self.is_fenced();
-        if (goes || told) && primary.leaving.is_none() {
-            primary.leaving = Some(self.now);
+        if primary.leaving.is_none() {
+            if !(goes || told) {
+                primary.prepared = false;
+            } else if primary.prepared {
+                primary.leaving = Some(self.now);
+            } else {
+                self.job(Job::Checkpoint);
+            }
         }
         if primary.leaving.is_some() {
             self.job(Job::Stop);

@@ -222,11 +222,15 @@ fn a_switchover_stops_then_releases() {
         to: Some(Member(2)),
     });
     let event = Event::Watched(Read::Found(Box::new(asked), Version(6)));
-    let stopping = step(primary(), event, at(1));
+    let asked = step(primary(), event, at(1));
+    assert_eq!(asked.actions, [Action::Do(Job::Checkpoint)]);
+    let pg = asked.next.pg.clone();
+    let prepared = step(asked.next, Event::Job(JobEnd::Failed), at(5)).next;
+    let stopping = step(prepared, seen(pg, 600), at(600));
     assert_eq!(stopping.actions, [Action::Do(Job::Stop)]);
-    let ended = step(stopping.next, Event::Job(JobEnd::Done), at(200));
+    let ended = step(stopping.next, Event::Job(JobEnd::Done), at(700));
     assert_eq!(ended.actions, [], "it was not seen yet");
-    let ended = step(ended.next, seen(view(Server::Stopped), 201), at(201));
+    let ended = step(ended.next, seen(view(Server::Stopped), 701), at(701));
     assert_eq!(ended.actions.last(), Some(&Action::Guard(None)));
     let released = write_of(&ended).unwrap();
     assert!(released.released);

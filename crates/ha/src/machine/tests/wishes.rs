@@ -52,7 +52,7 @@ fn a_switchover_waits_a_little_for_a_standby_that_is_behind() {
     let mut pg = primary().pg;
     pg.standbys.insert(Member(2), Lsn::new(40));
     let goes = step(later, seen(pg, 1500), at(1500));
-    assert_eq!(goes.next.job, Some(Job::Stop));
+    assert_eq!(goes.next.job, Some(Job::Checkpoint));
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn a_switchover_to_anyone_needs_someone() {
     let state = step(state, intent(anyone), at(10)).next;
     assert_eq!(state.job, None);
     let goes = step(primary(), intent(anyone), at(10)).next;
-    assert_eq!(goes.job, Some(Job::Stop));
+    assert_eq!(goes.job, Some(Job::Checkpoint));
 }
 
 #[test]
 fn a_holder_that_lives_takes_a_failover_for_a_switchover() {
     let failover = Intent::Failover { to: Member(2) };
     let goes = step(primary(), intent(failover), at(10)).next;
-    assert_eq!(goes.job, Some(Job::Stop));
+    assert_eq!(goes.job, Some(Job::Checkpoint));
 }
 
 /// m1 alone with a record that people edited at 0, when m0 and m2 are gone.
@@ -163,7 +163,11 @@ fn a_fenced_standby_stops_and_stays_stopped_until_it_is_let_go() {
 #[test]
 fn a_fenced_holder_stops_in_order_and_releases() {
     let fenced = |record: &mut Record| record.fenced = members([0]);
-    let stopping = step(primary(), edited(6, fenced), at(10));
+    let asked = step(primary(), edited(6, fenced), at(10));
+    assert_eq!(asked.actions, [Action::Do(Job::Checkpoint)]);
+    let pg = asked.next.pg.clone();
+    let prepared = step(asked.next, Event::Job(JobEnd::Done), at(15)).next;
+    let stopping = step(prepared, seen(pg, 16), at(16));
     assert_eq!(stopping.actions, [Action::Do(Job::Stop)]);
     let stopped = step(stopping.next, Event::Job(JobEnd::Done), at(20)).next;
     let released = step(stopped, seen(view(Server::Stopped), 21), at(21));
