@@ -1,6 +1,6 @@
 //! What happens at its time: faults, calls, writes, watches.
 
-use howdah_ha::machine::{ApiEnd, Read, Record, Version};
+use howdah_ha::machine::{ApiEnd, Policy, Read, Record, Version};
 
 use super::{Happening, World};
 use crate::faults::Kind;
@@ -112,13 +112,15 @@ impl World {
         }
     }
 
-    /// True if the epoch that the store is about to forget is known to all members. If those that know are
-    /// lost or cut off as well, nobody can tell, and the number is given again: a risk that is left.
+    /// True if the epoch that the store is about to forget is known to all members, and writes always wait for
+    /// some of them. Otherwise nobody may be left that can tell, and the number is given again: a risk that
+    /// is left.
     fn is_remembered(&self, record: Option<&(Record, Version)>) -> bool {
         let stored = self.kube.stored.as_ref().map(|(record, _)| record.epoch);
         let knows = |node: &&crate::node::Node| node.durable.seen.map(|(epoch, _)| epoch) >= stored;
         let knowing = self.nodes.iter().filter(knows).count();
-        record.map(|(record, _)| record.epoch) >= stored || knowing == self.nodes.len()
+        let strict = matches!(self.policy, Policy::Strict { .. });
+        record.map(|(record, _)| record.epoch) >= stored || strict && knowing == self.nodes.len()
     }
 
     fn heal_all(&mut self) {

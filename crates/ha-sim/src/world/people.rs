@@ -46,7 +46,7 @@ impl World {
                 self.configure();
             }
             Kind::Scale(node) => self.scale(node, begins),
-            Kind::WipeVolume(node) if begins => self.wipe(node),
+            Kind::WipeVolume(node) if begins && self.is_well() => self.wipe(node),
             _ => return false,
         }
         true

@@ -52,7 +52,8 @@ impl Machine {
                 if let Some(report) = self.own_consent() {
                     willing.insert(self.s.config.me.member, report);
                 }
-                let regular = self.choose(willing).is_some() && self.is_witnessed(answered);
+                let regular =
+                    self.choose(willing).is_some() && self.is_witnessed(answered, candidate.until);
                 let enough = regular || self.decides_alone(willing, candidate.until);
                 let enough = enough && *read && !self.s.missing;
                 if enough {
@@ -128,15 +129,17 @@ impl Machine {
 
     /// INVARIANT I1: a store that was restored may name a holder that others replaced since. Where writes always
     /// wait for standbys, so many peers must say that they know nothing newer; an epoch could not serve
-    /// without them anyway.
-    fn is_witnessed(&self, answered: &BTreeSet<Member>) -> bool {
+    /// without them anyway. Elsewhere all but one are given half a round to say so.
+    fn is_witnessed(&self, answered: &BTreeSet<Member>, until: crate::time::Instant) -> bool {
         let settings = &self.s.config.settings;
-        let Policy::Strict { .. } = settings.policy else {
-            return true;
-        };
         let answered = answered.intersection(&settings.voters).count();
-        let needed = usize::from(settings.policy.acks()).min(settings.peers.len());
-        answered >= needed || !self.keeps(Rule::RefuseOldRecord)
+        let witnessed = if let Policy::Strict { .. } = settings.policy {
+            answered >= usize::from(settings.policy.acks()).min(settings.peers.len())
+        } else {
+            let asked = until.since(self.now) <= settings.timing.round / 2;
+            asked || answered + 2 >= settings.voters.len()
+        };
+        witnessed || !self.keeps(Rule::RefuseOldRecord)
     }
 
     /// INVARIANT I5: the own seal first. Its promise is on disk before anything of this step goes out.

@@ -35,6 +35,10 @@ impl Machine {
         if rejoin.stale && !replaced {
             return Next::Stay(Phase::Rejoin(rejoin));
         }
+        if rejoin.end.is_none() && !replaced {
+            // It was to be replaced, and may not be any longer: whether it diverged is not known.
+            return Next::Go(Phase::Follower);
+        }
         if data != Data::Empty && self.s.pg.server != Server::Stopped {
             // A standby that stops in order needs no recovery before it can be rewound.
             let standby = matches!(self.s.pg.server, Server::Standby { .. });

@@ -151,6 +151,7 @@ fn after_two_failed_rewinds_a_copy_is_replaced_while_the_holder_serves() {
         state.pg = view(Server::Stopped);
         state.job = None;
         state.phase = Phase::Rejoin(Rejoin {
+            end: Some(position(3, 60).end),
             failed: 2,
             ..Rejoin::default()
         });
@@ -158,7 +159,7 @@ fn after_two_failed_rewinds_a_copy_is_replaced_while_the_holder_serves() {
         let clone = Action::Do(Job::Clone { from: Member(0) });
         let rewind = Action::Do(Job::Rewind {
             from: Member(0),
-            fork: None,
+            fork: Some(Lsn::new(50)),
         });
         let expected = if serving { clone } else { rewind };
         assert_eq!(step.actions, [expected]);
