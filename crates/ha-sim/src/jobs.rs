@@ -183,7 +183,7 @@ impl World {
 
     /// A promotion writes an end-of-recovery record on its new timeline.
     fn promote(&mut self, node: usize, timeline: Option<Timeline>) -> JobEnd {
-        self.judge_promotion(node);
+        self.judge_promotion(node, timeline);
         self.next_txn += 1;
         let txn = self.next_txn;
         let Some(copy) = &mut self.nodes[node].pg.copy else {

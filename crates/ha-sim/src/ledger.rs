@@ -91,11 +91,13 @@ impl Ledger {
         }
     }
 
-    /// The acknowledged writes of the sync modes that a copy lacks.
-    pub(crate) fn lacks(&self, copy: &Copy) -> Vec<Txn> {
+    /// The acknowledged writes of the sync modes that a copy lacks; of the timelines before that one, if one is
+    /// given.
+    pub(crate) fn lacks(&self, copy: &Copy, before: Option<Timeline>) -> Vec<Txn> {
         let held: BTreeSet<Txn> = copy.log.iter().copied().collect();
         let strict = self.acked.iter().filter(|acked| acked.strict);
         strict
+            .filter(|acked| before.is_none_or(|before| acked.timeline < before))
             .map(|acked| acked.txn)
             .filter(|txn| !held.contains(txn))
             .collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use howdah_ha::Epoch;
 use howdah_ha::machine::{Job, Message, Policy, Record};
-use howdah_types::Lsn;
+use howdah_types::{Lsn, Timeline};
 
 use crate::faults::Kind;
 use crate::ledger::{Acked, Oracle};
@@ -178,8 +178,9 @@ impl World {
         named.then_some(observed.record.epoch)
     }
 
-    /// O4, O2: a promotion is of the holder, and of a complete copy.
-    pub(crate) fn judge_promotion(&mut self, node: usize) {
+    /// O4, O2: a promotion is of the holder, and of a copy with all that was acknowledged before its epoch. One
+    /// that was asleep since may be late, and then it acknowledges nothing.
+    pub(crate) fn judge_promotion(&mut self, node: usize, timeline: Option<Timeline>) {
         self.judge_holder(node, "is promoted");
         let told = self.nodes[node].agent.as_ref();
         let told = told.and_then(|agent| agent.state.as_ref());
@@ -191,7 +192,7 @@ impl World {
             let what = format!("m{node} is promoted before its synchronous standbys are set");
             self.ledger.broken(Oracle::NamesFirst, self.now, what);
         }
-        self.judge_complete(node, "is promoted");
+        self.judge_complete(node, "is promoted", timeline);
     }
 
     fn judge_holder(&mut self, node: usize, does: &str) {
@@ -221,11 +222,11 @@ impl World {
         }
     }
 
-    fn judge_complete(&mut self, node: usize, does: &str) {
+    fn judge_complete(&mut self, node: usize, does: &str, before: Option<Timeline>) {
         let Some(copy) = &self.nodes[node].pg.copy else {
             return;
         };
-        let lost = self.ledger.lacks(copy);
+        let lost = self.ledger.lacks(copy, before);
         if let Some(first) = lost.first() {
             let what = format!(
                 "m{node} {does} without {} acknowledged writes, first {first}",
@@ -237,7 +238,7 @@ impl World {
 
     /// O2, O9: clients come in.
     pub(crate) fn judge_open(&mut self, node: usize) {
-        self.judge_complete(node, "lets clients in");
+        self.judge_complete(node, "lets clients in", None);
         let Some(copy) = &self.nodes[node].pg.copy else {
             return;
         };
@@ -336,7 +337,7 @@ impl World {
 
     /// O8: a copy is replaced only while another complete one is there.
     pub(crate) fn judge_wipe(&mut self, node: usize) {
-        let complete = |copy: &Copy| self.ledger.lacks(copy).is_empty();
+        let complete = |copy: &Copy| self.ledger.lacks(copy, None).is_empty();
         let others = (0..self.nodes.len()).filter(|other| *other != node);
         let kept = others
             .filter_map(|other| self.nodes[other].pg.copy.as_ref())
