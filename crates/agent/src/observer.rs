@@ -13,7 +13,7 @@ use crate::ids;
 use crate::member::{Input, Member, Running};
 
 /// The pause between two looks when nothing is about to change.
-const REST: Duration = Duration::from_millis(250);
+const REST: Duration = Duration::from_millis(500);
 /// The pause when something is.
 const SOON: Duration = Duration::from_millis(40);
 /// The time for one look; an answer that comes later is not waited for.

@@ -1,12 +1,14 @@
 //! One SQL connection, where every wait has a deadline.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage, types::ToSql};
+use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage, Statement, types::ToSql};
 
 use crate::configuration::Upstream;
 use crate::instance::{Instance, PORT};
@@ -16,6 +18,8 @@ use crate::probe::WriteProbe;
 const CONNECT: Duration = Duration::from_secs(5);
 /// The time for a statement.
 const STATEMENT: Duration = Duration::from_secs(10);
+/// The most statements that a session keeps parsed.
+const PREPARED: usize = 32;
 /// The name that the agent's own sessions show in `pg_stat_activity`.
 const APPLICATION: &str = "howdah";
 
@@ -61,6 +65,7 @@ pub struct Session {
     statement: Duration,
     config: Config,
     probe: WriteProbe,
+    prepared: Mutex<BTreeMap<String, Statement>>,
 }
 
 impl Drop for Session {
@@ -148,6 +153,7 @@ impl Session {
             statement,
             config,
             probe: WriteProbe::default(),
+            prepared: Mutex::default(),
         })
     }
 
@@ -181,7 +187,11 @@ impl Session {
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        self.within(what, self.client.query(sql, values)).await
+        let asked = async {
+            let statement = self.prepared(sql).await?;
+            self.client.query(&statement, values).await
+        };
+        self.within(what, asked).await
     }
 
     pub(crate) async fn row(
@@ -190,7 +200,24 @@ impl Session {
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        self.within(what, self.client.query_one(sql, values)).await
+        let asked = async {
+            let statement = self.prepared(sql).await?;
+            self.client.query_one(&statement, values).await
+        };
+        self.within(what, asked).await
+    }
+
+    /// What is asked again and again is parsed once.
+    async fn prepared(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(known) = self.prepared.lock().get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        let mut prepared = self.prepared.lock();
+        if prepared.len() < PREPARED {
+            prepared.insert(sql.to_owned(), statement.clone());
+        }
+        Ok(statement)
     }
 
     /// Runs statements that take no values.
