@@ -64,12 +64,10 @@ impl Replication {
         serde_json::from_str(text).map_err(Error::Json)
     }
 
-    fn policy(self, synchronous: usize) -> Policy {
+    /// `others` is how many other members may acknowledge what this one writes.
+    fn policy(self, others: usize) -> Policy {
         let wanted = self.sync_instances.unwrap_or(1).max(1);
-        // All the others, whoever of them is the primary.
-        let all = u16::try_from(synchronous.saturating_sub(1))
-            .unwrap_or(u16::MAX)
-            .max(1);
+        let all = u16::try_from(others).unwrap_or(u16::MAX).max(1);
         match self.mode {
             Mode::Async => Policy::Async,
             Mode::Sync => Policy::Sync { acks: wanted },
@@ -102,7 +100,8 @@ pub(crate) fn settings(member: &Member, replication: Replication) -> Option<Sett
     peers.remove(&me);
     let voters = all(|pod| !pod.nofailover);
     let synchronous = all(|pod| !pod.nofailover && !pod.nosync);
-    let policy = replication.policy(synchronous.len());
+    let others = synchronous.iter().filter(|member| **member != me).count();
+    let policy = replication.policy(others);
     Some(Settings {
         peers,
         voters,
@@ -184,7 +183,7 @@ mod tests {
             ),
         ] {
             let replication = Replication::parse(text).unwrap();
-            assert_eq!(replication.policy(4), policy, "{text}");
+            assert_eq!(replication.policy(3), policy, "{text}");
         }
         assert!(Replication::parse(r#"{"mode":"best"}"#).is_err());
         assert!(Replication::parse(&" ".repeat(LONGEST + 1)).is_err());
