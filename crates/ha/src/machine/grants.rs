@@ -70,10 +70,15 @@ impl Machine {
                 serving,
                 heard: self.now,
             });
+            // A shorter time from now on does not take back what was given before.
+            let until = self.now + self.s.config.settings.timing.grant;
+            let before = self.s.given;
+            let before = before.filter(|given| (given.epoch, given.holder) == (epoch, from));
+            let bound = before.map(|given| given.until);
             self.s.given = Some(Given {
                 epoch,
                 holder: from,
-                until: self.now + self.s.config.settings.timing.grant,
+                until: bound.map_or(until, |bound| bound.max(until)),
             });
             self.s.rounds_lost = 0;
             let canvassing = matches!(&self.s.phase, Phase::Candidate(candidate)

@@ -175,6 +175,16 @@ fn a_candidate_waits_as_long_as_the_holder_counts_on() {
 }
 
 #[test]
+fn a_grant_binds_its_giver_also_after_its_settings_were_shortened() {
+    let mut state = member(1);
+    state.config.settings.timing = Timing::FLEET;
+    let mut state = step(state, heartbeat(0, 3, None), at(0)).next;
+    state.config.settings.timing = Timing::FAST;
+    let state = step(state, heartbeat(0, 3, None), at(10)).next;
+    assert_eq!(state.given.unwrap().until, at(4000));
+}
+
+#[test]
 fn a_grant_is_relied_on_only_as_long_as_its_giver_is_bound() {
     let mut state = primary();
     state.config.settings.timing.rely = Timing::FLEET.rely;
