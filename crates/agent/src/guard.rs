@@ -8,7 +8,6 @@
 //! | module | owns |
 //! |---|---|
 //! | `watchman` | the process: waits for commands and for the deadline |
-//! | `tree` | finding and killing the processes of Postgres |
 //! | `protocol` | the lines between the two |
 //! | `handle` | the agent's end: starts the process, notices its death, starts it again |
 //!
@@ -16,7 +15,6 @@
 
 mod handle;
 mod protocol;
-mod tree;
 mod watchman;
 
 pub use handle::{Guard, Unguarded};

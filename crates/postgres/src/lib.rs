@@ -61,4 +61,4 @@ pub use settings::{PendingRestart, Reload};
 pub use status::{ReceiverStatus, ReplicaStatus, Standing, Status, XlogPosition};
 pub use stream::Continuity;
 pub use synchronous::Synchronous;
-pub use tree::Remaining;
+pub use tree::{Process, ProcessTree, Remaining};

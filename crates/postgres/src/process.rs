@@ -14,16 +14,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// directory at their start, and the kernel follows that folder through renames; so this neither
 /// mistakes another instance's process nor one that got a used number again.
 pub(crate) fn of_data_directory(data: &Utf8Path) -> Vec<Pid> {
-    match data.canonicalize_utf8() {
-        Ok(data) => of_folder(&data),
-        Err(_) => Vec::new(),
-    }
-}
-
-/// Like [`of_data_directory`], of a folder whose path has no symbolic links. This touches no file on it,
-/// which may hang.
-pub(crate) fn of_folder(data: &Utf8Path) -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else {
+    let (Ok(data), Ok(entries)) = (data.canonicalize_utf8(), fs::read_dir("/proc")) else {
         return Vec::new();
     };
     entries

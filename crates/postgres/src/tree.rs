@@ -1,237 +1,284 @@
-//! The sudden end of a postmaster with everything that came from it.
+//! Everything that came from one Postgres, and its sudden end, by what the kernel tells in `/proc`.
+//!
+//! Nothing here reads the volume, whose disk may be what hangs, and nothing needs a runtime: this is also
+//! what the guard of a Postgres uses when its agent cannot do it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::time::Duration;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::poll::poll;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use tokio::time::Instant;
+use nix::unistd::{Pid, getpid};
 
 use crate::postmaster::Postmaster;
-use crate::process;
 
 /// How long the end of killed processes is awaited. Only one that waits for a disk takes longer than
 /// a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is looked whether they are gone.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often it is looked whether they are gone, in milliseconds.
+const LOOK: u8 = 5;
 
 /// Processes that were killed and have not ended, since the kernel holds them up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{count} killed processes have not ended after {} seconds", after.as_secs())]
 pub struct Remaining {
     /// How many.
-    pub count: usize,
+    pub count: u64,
     /// How long their end was awaited.
     pub after: Duration,
 }
 
-/// A process as `/proc` shows it.
+/// One life of a process: numbers are used again, but not with the same time of start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Process {
-    pid: i32,
-    parent: i32,
-    session: i32,
-    /// In clock ticks since boot: with it a number that was used again is told apart.
-    started: u64,
-    ended: bool,
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// When it was started, in ticks since the boot of the machine.
+    pub start: u64,
 }
 
-/// The processes that are known to come from one postmaster, by number with their start.
-#[derive(Debug, Default)]
-struct Family {
-    members: BTreeMap<i32, u64>,
-    /// Members that lead a session. Postgres' own children do; what they run in turn stays in their
-    /// session when it has lost its parent.
-    sessions: BTreeMap<i32, u64>,
+impl Process {
+    /// The process that has this number now.
+    #[must_use]
+    pub fn now(pid: i32) -> Option<Self> {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        entry(pid, &stat).map(|entry| entry.process)
+    }
+}
+
+/// A process as `/proc` shows it.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    process: Process,
+    parent: i32,
+    session: i32,
+    /// It ended, and its parent has not asked how.
+    zombie: bool,
+    postgres: bool,
+}
+
+impl Entry {
+    fn leads_a_session(&self) -> bool {
+        self.session == self.process.pid
+    }
+}
+
+/// What belongs to a Postgres: its postmaster with all that came from it, and every Postgres process that
+/// works below a folder. The latter finds backends whose postmaster is gone already, and a postmaster that
+/// nobody had time to tell of.
+#[derive(Debug)]
+pub struct ProcessTree {
+    folder: Option<Utf8PathBuf>,
+    postmaster: Option<Process>,
+    /// What was found to belong to it. It stays so when its parent has ended. Those that lead a session tell
+    /// of others: Postgres' own children do, and what they run in turn stays in their session.
+    members: Vec<Entry>,
+    entries: Vec<Entry>,
+    stat: Vec<u8>,
+}
+
+impl ProcessTree {
+    /// The tree of the Postgres that works below a folder, whose path has no symbolic links, as the kernel
+    /// tells working directories. Takes its memory at once, so that a kill needs little more.
+    #[must_use]
+    pub fn below(folder: Option<Utf8PathBuf>) -> Self {
+        Self {
+            folder,
+            postmaster: None,
+            members: Vec::with_capacity(1024),
+            entries: Vec::with_capacity(8192),
+            stat: Vec::with_capacity(4096),
+        }
+    }
+
+    /// This is the postmaster from now on.
+    pub fn set_postmaster(&mut self, postmaster: Option<Process>) {
+        self.postmaster = postmaster;
+        self.members.clear();
+    }
+
+    /// Kills all of it, and waits so long until it is gone; tells how many processes were killed, and how
+    /// many are left.
+    pub fn kill(&mut self, patience: Duration) -> (u64, u64) {
+        self.members.clear();
+        let mut killed = 0;
+        // A stopped process starts no others, so this ends.
+        let mut stopped = 0;
+        loop {
+            let found = self.look();
+            self.signal(Signal::SIGSTOP);
+            if found <= stopped || found == 0 {
+                break;
+            }
+            stopped = found;
+        }
+        let begun = Instant::now();
+        loop {
+            let found = self.look();
+            killed = killed.max(found);
+            self.signal(Signal::SIGKILL);
+            if found == 0 || begun.elapsed() > patience {
+                return (killed, found);
+            }
+            // Only waits; a signal would end the wait early, which is as good.
+            let _ = poll(&mut [], LOOK);
+        }
+    }
+
+    /// Finds what belongs to it at the moment; tells how many processes live.
+    pub fn look(&mut self) -> u64 {
+        self.scan();
+        self.grow();
+        let living = self.living().count();
+        u64::try_from(living).unwrap_or(u64::MAX)
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| !entry.zombie && self.has(entry))
+    }
+
+    fn scan(&mut self) {
+        self.entries.clear();
+        let Ok(folder) = fs::read_dir("/proc") else {
+            return;
+        };
+        for name in folder.flatten().map(|entry| entry.file_name()) {
+            let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+                continue;
+            };
+            self.stat.clear();
+            let file = fs::File::open(format!("/proc/{pid}/stat"));
+            // One that ended meanwhile needs no kill.
+            if file.is_ok_and(|mut file| file.read_to_end(&mut self.stat).is_ok()) {
+                self.entries.extend(entry(pid, &self.stat));
+            }
+        }
+        self.entries.sort_unstable_by_key(|entry| entry.process.pid);
+    }
+
+    /// Finds more members until there are none. Neither this process nor what started it, whatever the
+    /// kernel told.
+    fn grow(&mut self) {
+        let (own, first) = (getpid().as_raw(), Pid::parent().as_raw());
+        loop {
+            let before = self.members.len();
+            for at in 0..self.entries.len() {
+                let entry = self.entries[at];
+                let pid = entry.process.pid;
+                let may = pid > 1 && pid != own && pid != first && !self.has(&entry);
+                if may && self.belongs(&entry) {
+                    self.members.push(entry);
+                }
+            }
+            if self.members.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn belongs(&self, entry: &Entry) -> bool {
+        self.postmaster == Some(entry.process)
+            || self
+                .by_number(entry.parent)
+                .is_some_and(|parent| self.has(parent))
+            || self.is_in_session(entry)
+            || (entry.postgres && self.is_below(entry))
+    }
+
+    /// A number is not given away while it still names a session.
+    fn is_in_session(&self, entry: &Entry) -> bool {
+        let leader = self
+            .members
+            .iter()
+            .find(|member| member.leads_a_session() && member.process.pid == entry.session);
+        leader.is_some_and(|leader| {
+            self.by_number(entry.session)
+                .is_none_or(|now| now.process == leader.process)
+        })
+    }
+
+    fn is_below(&self, entry: &Entry) -> bool {
+        let cwd = fs::read_link(format!("/proc/{}/cwd", entry.process.pid));
+        match (&self.folder, cwd) {
+            (Some(folder), Ok(cwd)) => cwd.starts_with(folder),
+            _ => false,
+        }
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.process == entry.process)
+    }
+
+    fn by_number(&self, pid: i32) -> Option<&Entry> {
+        let at = self
+            .entries
+            .binary_search_by_key(&pid, |entry| entry.process.pid);
+        at.ok().and_then(|at| self.entries.get(at))
+    }
+
+    fn signal(&self, signal: Signal) {
+        for entry in self.living() {
+            let pid = entry.process.pid;
+            // Looked at once more, since the number may be another's by now.
+            if Process::now(pid) == Some(entry.process) {
+                let _ = kill(Pid::from_raw(pid), signal);
+            }
+        }
+    }
 }
 
 impl Postmaster {
     /// Kills the postmaster and all that came from it, also while they are stopped, and returns when
     /// none is left.
     pub async fn kill_tree(&self) -> Result<(), Remaining> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut family = Family::default();
-        if self.ended().is_none()
-            && let Some(process) = read(self.pid())
-        {
-            family.add(&process);
-        }
-        loop {
-            let left = kill_family(&mut family, self.data());
-            if left == 0 {
-                break;
-            }
-            if Instant::now() >= deadline {
-                return Err(Remaining {
-                    count: left,
-                    after: PATIENCE,
-                });
-            }
-            tokio::time::sleep(LOOK).await;
+        let mut tree = ProcessTree::below(Some(Utf8Path::to_owned(self.data())));
+        let running = self.ended().is_none();
+        tree.set_postmaster(running.then(|| Process::now(self.pid())).flatten());
+        let killed = tokio::task::spawn_blocking(move || tree.kill(PATIENCE)).await;
+        let left = match killed {
+            Ok((_, left)) => left,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime ends.
+            Err(_) => 0,
+        };
+        if left > 0 {
+            return Err(Remaining {
+                count: left,
+                after: PATIENCE,
+            });
         }
         // It is dead; this only waits until its status has been collected.
-        let _ = tokio::time::timeout_at(deadline, self.wait()).await;
+        let _ = tokio::time::timeout(PATIENCE, self.wait()).await;
         Ok(())
     }
 }
 
-/// Kills every member that can be found, the eldest first; tells how many still live.
-fn kill_family(family: &mut Family, data: &Utf8Path) -> usize {
-    let all = all();
-    let working: BTreeSet<i32> = process::of_folder(data)
-        .into_iter()
-        .map(Pid::as_raw)
-        .collect();
-    family.grow(&all, &working);
-    let living: Vec<&Process> = all
-        .iter()
-        .filter(|process| family.has(process) && !process.ended)
-        .collect();
-    for process in &living {
-        // Looked at once more, since the number may be another's by now.
-        if read(process.pid).is_some_and(|now| now.started == process.started) {
-            let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
-        }
-    }
-    living.len()
-}
-
-impl Family {
-    fn add(&mut self, process: &Process) {
-        self.members.insert(process.pid, process.started);
-        if process.session == process.pid {
-            self.sessions.insert(process.pid, process.started);
-        }
-    }
-
-    fn has(&self, process: &Process) -> bool {
-        self.members.get(&process.pid) == Some(&process.started)
-    }
-
-    /// Finds more members until there are none: children, processes in a member's session, and
-    /// Postgres processes in the data directory, which may have lost their parent before this began.
-    fn grow(&mut self, all: &[Process], working: &BTreeSet<i32>) {
-        let by_number: BTreeMap<i32, &Process> =
-            all.iter().map(|process| (process.pid, process)).collect();
-        let own = i32::try_from(std::process::id()).unwrap_or_default();
-        loop {
-            let is_child = |process: &Process| {
-                by_number
-                    .get(&process.parent)
-                    .is_some_and(|parent| self.has(parent))
-            };
-            // A number is not given away while it still names a session.
-            let in_session = |process: &Process| {
-                self.sessions.get(&process.session).is_some_and(|started| {
-                    by_number
-                        .get(&process.session)
-                        .is_none_or(|leader| leader.started == *started)
-                })
-            };
-            let found: Vec<Process> = all
-                .iter()
-                .filter(|process| process.pid != own && !self.has(process))
-                .filter(|process| {
-                    working.contains(&process.pid) || is_child(process) || in_session(process)
-                })
-                .copied()
-                .collect();
-            if found.is_empty() {
-                return;
-            }
-            for process in &found {
-                self.add(process);
-            }
-        }
-    }
-}
-
-fn all() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(read)
-        .collect()
-}
-
-fn read(pid: i32) -> Option<Process> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parse(pid, &String::from_utf8_lossy(&stat))
-}
-
-/// Reads proc_pid_stat(5). The second field is the name in parentheses, which may hold anything, so the
-/// fields are counted from the last closing one: state, parent, group, session, and start as the 20th.
-fn parse(pid: i32, stat: &str) -> Option<Process> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some(Process {
-        pid,
-        parent: fields.get(1)?.parse().ok()?,
-        session: fields.get(3)?.parse().ok()?,
-        started: fields.get(19)?.parse().ok()?,
-        ended: matches!(*fields.first()?, "Z" | "X" | "x"),
+/// Reads `proc_pid_stat(5)`. The name of the program may contain anything, so fields count from its end:
+/// state, parent, group, session, and start as the 20th.
+fn entry(pid: i32, stat: &[u8]) -> Option<Entry> {
+    let open = stat.iter().position(|byte| *byte == b'(')?;
+    let close = stat.iter().rposition(|byte| *byte == b')')?;
+    let name = stat.get(open + 1..close)?;
+    let mut fields = std::str::from_utf8(stat.get(close + 1..)?)
+        .ok()?
+        .split_ascii_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X" | "x");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let start = fields.nth(15)?.parse().ok()?;
+    Some(Entry {
+        process: Process { pid, start },
+        parent,
+        session,
+        zombie,
+        postgres: name == b"postgres",
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn process(pid: i32, parent: i32, session: i32, started: u64) -> Process {
-        Process {
-            pid,
-            parent,
-            session,
-            started,
-            ended: false,
-        }
-    }
-
-    #[test]
-    fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let stat = "7 (a) R 1 (b) S 5 6 7 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 4711 9 9\n";
-        assert_eq!(parse(7, stat), Some(process(7, 5, 7, 4711)));
-        assert_eq!(parse(7, "7 (x) Z 5"), None);
-    }
-
-    #[test]
-    fn descendants_are_found_and_others_are_not() {
-        let all = [
-            process(1, 0, 1, 1),
-            process(10, 1, 1, 5),
-            process(11, 10, 11, 6),
-            process(12, 11, 11, 7),
-            process(20, 1, 1, 5),
-        ];
-        let mut family = Family::default();
-        family.add(&all[1]);
-        family.grow(&all, &BTreeSet::new());
-        assert_eq!(
-            family.members.keys().copied().collect::<Vec<_>>(),
-            [10, 11, 12]
-        );
-        // 11 has ended, and 13 in its session has lost its parent; 10 is another process by now.
-        let later = [
-            process(1, 0, 1, 1),
-            process(10, 1, 1, 99),
-            process(13, 1, 11, 8),
-            process(14, 10, 14, 100),
-        ];
-        family.grow(&later, &BTreeSet::new());
-        assert!(family.has(&later[2]) && !family.has(&later[1]) && !family.has(&later[3]));
-    }
-
-    #[test]
-    fn a_session_whose_number_was_used_again_is_no_longer_known() {
-        let mut family = Family::default();
-        family.add(&process(11, 10, 11, 6));
-        let later = [process(11, 1, 11, 50), process(12, 11, 11, 51)];
-        family.grow(&later, &BTreeSet::new());
-        assert!(!family.has(&later[0]) && !family.has(&later[1]));
-    }
-}
+mod tests;

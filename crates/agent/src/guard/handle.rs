@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use howdah_ha::Instant;
+use howdah_postgres::Process;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, read, write};
@@ -19,7 +20,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::protocol::{Command, Fired, LONGEST, Lines, Order, Report};
-use super::tree::Process;
 use crate::clock;
 
 /// A guard that has not answered for that long counts as none.

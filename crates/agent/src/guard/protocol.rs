@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::tree::Process;
+use howdah_postgres::Process;
 
 /// The longest line.
 pub(super) const LONGEST: usize = 128;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use camino::Utf8Path;
+use howdah_postgres::ProcessTree;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
@@ -17,8 +18,10 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
 use super::protocol::{Command, Fired, LONGEST, Lines, Order, Report};
-use super::tree::Tree;
 use crate::clock;
+
+/// How long is waited for the killed processes to be gone.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The guard of the Postgres that works below `folder`. Commands come from standard input, and its end
 /// is the end of the agent; standard output tells what was done.
@@ -52,7 +55,7 @@ pub(super) struct Watchman {
     output: File,
     timer: TimerFd,
     deadline: Option<u64>,
-    tree: Tree,
+    tree: ProcessTree,
     lines: Lines,
 }
 
@@ -66,7 +69,10 @@ impl Watchman {
             output: output.into(),
             timer: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?,
             deadline: None,
-            tree: Tree::new(Some(folder)),
+            // The kernel tells working directories without symbolic links.
+            tree: ProcessTree::below(Some(
+                folder.canonicalize_utf8().unwrap_or(folder.to_owned()),
+            )),
             lines: Lines::default(),
         })
     }
@@ -82,7 +88,7 @@ impl Watchman {
                 self.fire();
             }
         }
-        self.tree.kill();
+        self.tree.kill(PATIENCE);
     }
 
     /// Whether there are commands, and whether it may be time; none if waiting is impossible.
@@ -122,7 +128,7 @@ impl Watchman {
 
     fn order(&mut self, Order { number, command }: Order) {
         match command {
-            Command::Watch(postmaster) => self.tree.postmaster = Some(postmaster),
+            Command::Watch(postmaster) => self.tree.set_postmaster(Some(postmaster)),
             Command::Arm(deadline) => self.set(Some(deadline)),
             Command::Disarm => self.set(None),
         }
@@ -155,7 +161,7 @@ impl Watchman {
     fn fire_now(&mut self) {
         let deadline = self.deadline.take().unwrap_or_default();
         let _ = self.timer.unset();
-        let (killed, left) = self.tree.kill();
+        let (killed, left) = self.tree.kill(PATIENCE);
         self.report(Report::Fired(Fired {
             after: Duration::from_nanos(nanos().saturating_sub(deadline)),
             killed,

@@ -5,12 +5,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command as Program, Stdio};
 use std::thread::JoinHandle;
 
+use howdah_postgres::Process;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2};
 use pretty_assertions::assert_eq;
 
 use super::*;
-use crate::guard::tree::Process;
 
 /// A shell with a child that left its session and a grandchild; tells when all of them are there.
 const FAMILY: &str = "setsid sh -c 'sleep 600 & echo up; wait' & wait";
@@ -36,19 +36,21 @@ impl Postmaster {
         Process::now(i32::try_from(self.0.id()).unwrap()).unwrap()
     }
 
+    fn tree(&self) -> ProcessTree {
+        let mut tree = ProcessTree::below(None);
+        tree.set_postmaster(Process::now(i32::try_from(self.0.id()).unwrap()));
+        tree
+    }
+
     /// How many of the family live.
     fn living(&self) -> u64 {
-        let mut tree = Tree::new(None);
-        tree.postmaster = Process::now(i32::try_from(self.0.id()).unwrap());
-        tree.look()
+        self.tree().look()
     }
 }
 
 impl Drop for Postmaster {
     fn drop(&mut self) {
-        let mut tree = Tree::new(None);
-        tree.postmaster = Process::now(i32::try_from(self.0.id()).unwrap());
-        tree.kill();
+        self.tree().kill(PATIENCE);
         let _ = self.0.wait();
     }
 }
