@@ -211,7 +211,10 @@ impl Driver {
     /// INVARIANT I3: sets the guard to where the machine wants it; it may just be starting again.
     fn keep_guard(&mut self) {
         match self.guard.arm(self.state.guard) {
-            Ok(()) => self.unguarded = None,
+            Ok(()) => {
+                self.unguarded = None;
+                self.member.set_guarded(true);
+            }
             Err(error) => {
                 let since = *self.unguarded.get_or_insert_with(|| {
                     warn!(%error, "nothing would end this member's authority in time");
@@ -219,9 +222,6 @@ impl Driver {
                 });
                 self.member.set_guarded(since.elapsed() < UNGUARDED);
             }
-        }
-        if self.unguarded.is_none() {
-            self.member.set_guarded(true);
         }
     }
 

@@ -111,7 +111,7 @@ impl Observer {
             return Ok(before);
         };
         let duty = session.duty().await?;
-        let place = member.instance.place_by(session).await?;
+        let place = member.instance.place(session).await?;
         let standbys = if duty.in_recovery {
             Default::default()
         } else {

@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use crate::files;
 use crate::history::{self, History};
 use crate::instance::Instance;
-use crate::session::{self, column, parsed};
+use crate::session::{self, Session, column, parsed};
 use crate::wal;
 
 const WHAT: &str = "ask postgres for the end of its WAL";
@@ -78,13 +78,7 @@ impl Instance {
     /// The end of the WAL of the running server. Of a standby only when it has replayed everything
     /// that it has, none before: a commit that it has acknowledged is below that end then, and it
     /// could be promoted without delay.
-    pub async fn place(&self) -> Result<Option<Place>, Error> {
-        let session = self.connect().await.map_err(Error::Sql)?;
-        self.place_by(&session).await
-    }
-
-    /// The same, asked in a session with that server.
-    pub async fn place_by(&self, session: &session::Session) -> Result<Option<Place>, Error> {
+    pub async fn place(&self, session: &Session) -> Result<Option<Place>, Error> {
         let row = session.row(WHAT, ENDS, &[]).await.map_err(Error::Sql)?;
         let ends = ends(&row).map_err(Error::Sql)?;
         let data = self.layout().data();

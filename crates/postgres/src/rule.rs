@@ -216,13 +216,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rule(acks: u16, names: &[&str]) -> Synchronous {
-        Synchronous {
-            standbys: names.iter().map(|name| name.parse().unwrap()).collect(),
-            acks,
-        }
-    }
+    use crate::synchronous::tests::rule;
 
     #[test]
     fn walsenders_that_may_act_under_an_older_rule_end() {

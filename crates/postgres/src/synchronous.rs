@@ -53,10 +53,10 @@ impl Synchronous {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn rule(acks: u16, names: &[&str]) -> Synchronous {
+    pub(crate) fn rule(acks: u16, names: &[&str]) -> Synchronous {
         Synchronous {
             standbys: names.iter().map(|name| name.parse().unwrap()).collect(),
             acks,

@@ -121,7 +121,7 @@ pub(super) async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) ->
     session.end_clients().await?;
     match member.instance.promote(timeline, PROMOTE).await {
         Err(ahead @ PromoteError::Ahead { .. }) => {
-            forget_unreached(member).await?;
+            forget_unreached(member, &session).await?;
             return Err(ahead.into());
         }
         promoted => promoted?,
@@ -146,8 +146,8 @@ pub(super) async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) ->
 
 /// The standby follows a timeline of which it has nothing. It is stopped, so that the next start is on the
 /// one that it has.
-async fn forget_unreached(member: &Member) -> Result<(), Error> {
-    let place = member.instance.place().await?;
+async fn forget_unreached(member: &Member, session: &Session) -> Result<(), Error> {
+    let place = member.instance.place(session).await?;
     let (Some(running), Some(place)) = (member.running(), place) else {
         return Err(Error::NotRunning);
     };

@@ -213,7 +213,7 @@ async fn a_standby_whose_replay_is_held_up_is_cut_off_at_once_but_has_no_place_y
             )
             .await?;
         standby.seal().await?;
-        assert_eq!(standby.instance.place().await?, None);
+        assert_eq!(standby.place_now().await?, None);
         assert_eq!(standby.instance.connect().await?.end_clients().await?, 1);
         standby.place().await?;
         standby.wait_for("SELECT n FROM u", "2").await

@@ -155,14 +155,18 @@ impl Member {
 
     /// Where the server is, once it has replayed everything.
     pub(crate) async fn place(&self) -> Result<Place> {
-        howdah_testkit::wait_until(PATIENCE, "a place", async || {
-            match self.instance.place().await {
-                Ok(Some(place)) => Ok(place),
-                Ok(None) => Err("not yet".to_owned()),
-                Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
-            }
+        howdah_testkit::wait_until(PATIENCE, "a place", async || match self.place_now().await {
+            Ok(Some(place)) => Ok(place),
+            Ok(None) => Err("not yet".to_owned()),
+            Err(error) => Err(format!("{error:#}")),
         })
         .await
+    }
+
+    /// Where the server is, if it has replayed everything.
+    pub(crate) async fn place_now(&self) -> Result<Option<Place>> {
+        let session = self.instance.connect().await?;
+        Ok(self.instance.place(&session).await?)
     }
 
     /// A file or folder in the folder of the WAL.
