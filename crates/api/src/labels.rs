@@ -92,6 +92,16 @@ pub const PRIMARY: &str = "howdah.io/primary";
 pub const SYSTEM_IDENTIFIER: &str = "howdah.io/system-identifier";
 /// Annotation on the control record: version of the record's layout.
 pub const RECORD_VERSION: &str = "howdah.io/record-version";
+/// Annotation on the control record: the changes of the primary, as JSON.
+pub const HISTORY: &str = "howdah.io/history";
+/// Annotation on Pods: when people asked for a restart of Postgres.
+pub const RESTART: &str = "howdah.io/restart";
+/// Annotation on Pods: the answer to [`RESTART`].
+pub const RESTARTED: &str = "howdah.io/restarted";
+/// Annotation on Pods: when people asked for a new copy.
+pub const REINITIALISE: &str = "howdah.io/reinitialise";
+/// Annotation on Pods: the answer to [`REINITIALISE`].
+pub const REINITIALISED: &str = "howdah.io/reinitialised";
 
 /// Label of core Kubernetes that ties an EndpointSlice to its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";

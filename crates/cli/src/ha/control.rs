@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use howdah_api::labels::{HISTORY, RECORD, SYSTEM_IDENTIFIER};
 use howdah_ha::machine::{Edit, Progress, Record, Refused, Request, edit, progress};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -11,9 +12,6 @@ use crate::server::Server;
 use crate::terminal::Terminal;
 use crate::text::encode;
 
-const RECORD: &str = "howdah.io/record";
-const HISTORY: &str = "howdah.io/history";
-const SYSTEM: &str = "howdah.io/system-identifier";
 /// How often a record that changed meanwhile is judged anew.
 const ATTEMPTS: u32 = 20;
 const POLL: Duration = Duration::from_millis(200);
@@ -57,7 +55,7 @@ impl Seen {
 
     /// The database system.
     pub(crate) fn system(&self) -> Option<&str> {
-        self.annotation(SYSTEM)
+        self.annotation(SYSTEM_IDENTIFIER)
     }
 
     fn edit(&self, wish: Request) -> Result<Edit, Error> {

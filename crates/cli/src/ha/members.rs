@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use howdah_api::labels;
 use howdah_ha::machine::Member;
 use howdah_types::{ClusterName, InstanceName};
 use jiff::Timestamp;
@@ -40,15 +41,15 @@ pub(crate) enum Ask {
 impl Ask {
     fn asked(self) -> &'static str {
         match self {
-            Self::Restart => "howdah.io/restart",
-            Self::Reinitialise => "howdah.io/reinitialise",
+            Self::Restart => labels::RESTART,
+            Self::Reinitialise => labels::REINITIALISE,
         }
     }
 
     fn answered(self) -> &'static str {
         match self {
-            Self::Restart => "howdah.io/restarted",
-            Self::Reinitialise => "howdah.io/reinitialised",
+            Self::Restart => labels::RESTARTED,
+            Self::Reinitialise => labels::REINITIALISED,
         }
     }
 }
