@@ -19,6 +19,22 @@ pub struct Target {
     pub password: String,
 }
 
+/// How the superuser gets in.
+pub(crate) fn config(target: &Target) -> Result<Config> {
+    let (host, port) = target
+        .address
+        .split_once(':')
+        .context("an address has a port")?;
+    let mut config = Config::new();
+    config
+        .host(host)
+        .port(port.parse()?)
+        .user("postgres")
+        .password(&target.password)
+        .dbname("postgres");
+    Ok(config)
+}
+
 /// A connection; dropping it ends it.
 pub struct Sql {
     client: Client,
@@ -32,15 +48,7 @@ impl Sql {
     /// When nobody listens or the password is wrong.
     pub async fn connect(target: &Target) -> Result<Self> {
         let address = &target.address;
-        let (host, port) = address.split_once(':').context("an address has a port")?;
-        let mut config = Config::new();
-        config
-            .host(host)
-            .port(port.parse()?)
-            .user("postgres")
-            .password(&target.password)
-            .dbname("postgres");
-        let (client, connection) = timeout(LIMIT, config.connect(NoTls))
+        let (client, connection) = timeout(LIMIT, config(target)?.connect(NoTls))
             .await
             .with_context(|| format!("{address} does not answer"))?
             .with_context(|| format!("connect to {address}"))?;

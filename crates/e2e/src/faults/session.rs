@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{
-    AsyncMessage, CancelToken, Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow,
+    AsyncMessage, CancelToken, Client, Error, NoTls, SimpleQueryMessage, SimpleQueryRow,
 };
 
 use super::ledger::Answered;
-use crate::sql::Target;
+use crate::sql::{Target, config};
 
 /// A connection that is made within a limit, for statements with a limit. Dropping it ends it.
 pub(super) struct Session {
@@ -27,15 +27,7 @@ pub(super) struct Session {
 impl Session {
     /// Connects as superuser.
     pub(super) async fn connect(target: &Target, limit: Duration) -> Result<Self> {
-        let (host, port) = target.address.split_once(':').context("no port")?;
-        let mut config = Config::new();
-        config
-            .host(host)
-            .port(port.parse()?)
-            .user("postgres")
-            .password(&target.password)
-            .dbname("postgres");
-        let (client, mut connection) = timeout(limit, config.connect(NoTls)).await??;
+        let (client, mut connection) = timeout(limit, config(target)?.connect(NoTls)).await??;
         let warned = Arc::<AtomicBool>::default();
         let seen = Arc::clone(&warned);
         let driver = tokio::spawn(async move {

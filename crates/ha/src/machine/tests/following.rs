@@ -125,18 +125,24 @@ fn a_copy_that_cannot_tell_its_place_by_itself_is_fed_after_a_moment() {
     assert_eq!(step.actions, [Action::Do(Job::Receive(Some(Member(0))))]);
 }
 
+/// m1 with a stopped copy that is to get onto the history of m0, which is at 50 on timeline 3.
+fn rejoining(rejoin: Rejoin, serving: bool) -> Step {
+    let mut state = step(member(1), heartbeat(0, 3, Some(position(3, 50))), at(1)).next;
+    state.leader.as_mut().unwrap().serving = serving;
+    state.pg = view(Server::Stopped);
+    state.job = None;
+    state.phase = Phase::Rejoin(rejoin);
+    step(state, Event::Tick, at(2))
+}
+
 #[test]
 fn a_copy_whose_wal_is_gone_is_replaced_and_never_rewound() {
     for serving in [true, false] {
-        let mut state = step(member(1), heartbeat(0, 3, Some(position(3, 50))), at(1)).next;
-        state.leader.as_mut().unwrap().serving = serving;
-        state.pg = view(Server::Stopped);
-        state.job = None;
-        state.phase = Phase::Rejoin(Rejoin {
+        let rejoin = Rejoin {
             stale: true,
             ..Rejoin::default()
-        });
-        let step = step(state, Event::Tick, at(2));
+        };
+        let step = rejoining(rejoin, serving);
         let clone = Action::Do(Job::Clone { from: Member(0) });
         let expected = if serving { vec![clone] } else { vec![] };
         assert_eq!(step.actions, expected);
@@ -146,16 +152,12 @@ fn a_copy_whose_wal_is_gone_is_replaced_and_never_rewound() {
 #[test]
 fn after_two_failed_rewinds_a_copy_is_replaced_while_the_holder_serves() {
     for serving in [true, false] {
-        let mut state = step(member(1), heartbeat(0, 3, Some(position(3, 50))), at(1)).next;
-        state.leader.as_mut().unwrap().serving = serving;
-        state.pg = view(Server::Stopped);
-        state.job = None;
-        state.phase = Phase::Rejoin(Rejoin {
+        let rejoin = Rejoin {
             end: Some(position(3, 60).end),
             failed: 2,
             ..Rejoin::default()
-        });
-        let step = step(state, Event::Tick, at(2));
+        };
+        let step = rejoining(rejoin, serving);
         let clone = Action::Do(Job::Clone { from: Member(0) });
         let rewind = Action::Do(Job::Rewind {
             from: Member(0),
