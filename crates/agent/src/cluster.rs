@@ -9,6 +9,8 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, Client};
 
+/// Who writes, for the API server's record of that.
+pub(crate) const MANAGER: &str = "howdah-instance";
 /// The time for one call.
 const CALL: Duration = Duration::from_secs(5);
 

@@ -11,13 +11,14 @@ use howdah_ha::machine::{Data, Member as Number, PgView, Read, Settings};
 use howdah_postgres::{Configuration, Instance, Postmaster, Synchronous, Upstream};
 use howdah_types::InstanceName;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Patch, PatchParams};
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::args::Config;
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster, MANAGER, call};
 use crate::mounted::Mounted;
 use crate::peers::{Peer, Peers};
 use crate::view::View;
@@ -305,14 +306,30 @@ impl Member {
         self.own_pod()
     }
 
-    /// Takes note of an answer about a Pod: the watch brings it too, but later.
-    pub(crate) fn note_pod(&self, pod: &Pod) {
+    /// Changes annotations and labels of this member's own Pod.
+    pub(crate) async fn patch_own_pod(
+        &self,
+        what: &'static str,
+        mut metadata: Value,
+    ) -> Result<(), cluster::Error> {
+        // A Pod of the same name that is not this one must not be touched.
+        metadata["uid"] = self.config.pod_uid.as_str().into();
+        let parameters = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let name = self.config.instance.to_string();
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        let patched = self.cluster.pods.patch(&name, &parameters, &patch);
+        let pod = call(what, patched).await?;
+        // The watch brings it too, but later, and until then it would be written again.
         self.peers.send_if_modified(|peers| {
             if let Some(peers) = peers {
-                peers.extend(peers::read(pod));
+                peers.extend(peers::read(&pod));
             }
             false
         });
+        Ok(())
     }
 
     /// The address of a member at the moment.

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tracing::warn;
 
 use crate::chain::Complaint;
-use crate::cluster::{self, call};
+use crate::cluster;
 use crate::member::Member;
 use crate::peers::{Peer, ROLE, STATUS};
 
-const MANAGER: &str = "howdah-instance";
 /// The pause after a write that did not work.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -67,23 +65,11 @@ async fn bring_up_to_date(member: &Member) -> Result<(), cluster::Error> {
     if wanted.is_on(&own) {
         return Ok(());
     }
-    let mut patch = json!({
-        // A Pod of the same name that is not this one must not be touched.
-        "metadata": {"uid": member.config.pod_uid, "annotations": {STATUS: wanted.status}}
-    });
+    let mut metadata = json!({"annotations": {STATUS: wanted.status}});
     if let Some(role) = wanted.role {
-        patch["metadata"]["labels"] = json!({ROLE: role});
+        metadata["labels"] = json!({ROLE: role});
     }
-    let parameters = PatchParams {
-        field_manager: Some(MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    let name = member.config.instance.to_string();
-    let patch = Patch::Merge(patch);
-    let patched = member.cluster.pods.patch(&name, &parameters, &patch);
-    let pod = call("patch the Pod", patched).await?;
-    member.note_pod(&pod);
-    Ok(())
+    member.patch_own_pod("patch the Pod", metadata).await
 }
 
 fn wanted(member: &Member) -> Wanted {

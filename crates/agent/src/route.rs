@@ -10,12 +10,11 @@ use kube::api::{ObjectMeta, PostParams};
 use tracing::{info, warn};
 
 use crate::chain::Complaint;
-use crate::cluster::{self, call};
+use crate::cluster::{self, MANAGER, call};
 use crate::member::Member;
 use crate::peers::Peer;
 use crate::record;
 
-const MANAGER: &str = "howdah-instance";
 const PORT: i32 = 5432;
 
 /// Why clients are not sent here.

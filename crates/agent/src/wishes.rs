@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_postgres::StopMode;
-use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tracing::{info, warn};
 
 use crate::chain::{Chain, Complaint};
-use crate::cluster::{self, call};
+use crate::cluster;
 use crate::member::{Input, Member};
 use crate::peers::{REINITIALISED, RESTARTED};
 use crate::view::Role;
@@ -108,15 +107,6 @@ fn reinitialise(member: &Member) -> Result<(), String> {
 }
 
 async fn tell(member: &Member, annotation: &str, answer: &str) -> Result<(), cluster::Error> {
-    let patch = json!({
-        // A Pod of the same name that is not this one must not be touched.
-        "metadata": {"uid": member.config.pod_uid, "annotations": {annotation: answer}}
-    });
-    let name = member.config.instance.to_string();
-    let patch = Patch::Merge(patch);
-    let parameters = PatchParams::default();
-    let patched = member.cluster.pods.patch(&name, &parameters, &patch);
-    let pod = call("answer on the Pod", patched).await?;
-    member.note_pod(&pod);
-    Ok(())
+    let metadata = json!({"annotations": {annotation: answer}});
+    member.patch_own_pod("answer on the Pod", metadata).await
 }

@@ -12,7 +12,7 @@ use howdah_ha::machine::{Progress, Record, Refused, Request, edit, progress};
 use howdah_types::InstanceName;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::PostParams;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -258,14 +258,8 @@ pub(super) async fn reinitialise(
 /// Asks this member by its Pod, where the wish outlives this process.
 async fn ask(member: &Arc<Member>, annotation: &str, what: &str) -> Answer {
     let wish = Timestamp::now().to_string();
-    let patch = json!({
-        "metadata": {"uid": member.config.pod_uid, "annotations": {annotation: wish}}
-    });
-    let name = member.config.instance.to_string();
-    let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
-    let patched = member.cluster.pods.patch(&name, &parameters, &patch);
-    let pod = call("annotate the Pod", patched).await?;
-    member.note_pod(&pod);
+    let metadata = json!({"annotations": {annotation: wish}});
+    member.patch_own_pod("annotate the Pod", metadata).await?;
     tracing::info!(what, "asked by the REST API");
     Ok((StatusCode::ACCEPTED, format!("{what} started")))
 }
