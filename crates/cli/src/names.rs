@@ -30,6 +30,13 @@ pub(crate) fn cluster_path(namespace: &str, name: &str) -> String {
     format!("/apis/{GROUP}/v1/namespaces/{namespace}/{CLUSTERS}/{name}")
 }
 
+/// The path of the Lease with a cluster's control record.
+pub(crate) fn lease_path(namespace: &str, cluster: &str) -> String {
+    use crate::text::encode;
+    let (namespace, cluster) = (encode(namespace), encode(cluster));
+    format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{cluster}")
+}
+
 /// The path of the Pods that run a cluster's database.
 pub(crate) fn pods_path(namespace: &str, cluster: &str) -> String {
     use crate::text::encode;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
+use crate::names::lease_path;
 use crate::server::Server;
 use crate::terminal::Terminal;
-use crate::text::encode;
 
 /// How often a record that changed meanwhile is judged anew.
 const ATTEMPTS: u32 = 20;
@@ -78,8 +78,7 @@ impl<'a> Control<'a> {
     }
 
     fn path(&self) -> String {
-        let (namespace, name) = (encode(self.server.namespace()), encode(&self.cluster));
-        format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+        lease_path(self.server.namespace(), &self.cluster)
     }
 
     /// Reads it.

@@ -5,8 +5,8 @@ use howdah_api::{ControlRecord, labels};
 use k8s_openapi::api::coordination::v1::Lease;
 use serde::{Deserialize, Serialize};
 
+use crate::names::lease_path;
 use crate::server::Server;
-use crate::text::encode;
 
 /// How a cluster is asked to replicate.
 #[derive(Debug, Default, Deserialize)]
@@ -61,11 +61,7 @@ pub(crate) enum InForce {
 /// Reads the record. A cluster that was never started has none, and whoever may not read it still
 /// gets everything else.
 pub(super) async fn record(server: &Server, cluster: &str) -> Option<ControlRecord> {
-    let path = format!(
-        "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}",
-        encode(server.namespace()),
-        encode(cluster)
-    );
+    let path = lease_path(server.namespace(), cluster);
     let lease: Lease = server.find(&path).await.ok().flatten()?;
     ControlRecord::parse(lease.metadata.annotations?.get(labels::RECORD)?)
 }
