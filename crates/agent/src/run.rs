@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::args::{Args, ArgsError, Config};
@@ -169,7 +170,8 @@ async fn drive(
     tasks.spawn(publisher::publish(Arc::clone(&member)));
     tasks.spawn(keeper::keep(Arc::clone(&member), opened.files));
     let driver = Driver::new(Arc::clone(&member), state, received, means);
-    let mut driver = std::pin::pin!(driver.run());
+    // Among the others, so that no thread has to wake another for each of its steps.
+    let mut driver = AbortOnDropHandle::new(tokio::spawn(driver.run()));
     let driven = tokio::select! {
         driven = &mut driver => driven,
         () = &mut stop => {
@@ -177,6 +179,7 @@ async fn drive(
             driver.await
         }
     };
+    let driven = driven.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     tasks.shutdown().await;
     drop(opened.lock);
     info!("agent ended");

@@ -7,7 +7,7 @@ use crate::session::{Error, Session, column};
 /// How long the server may take to read its files again.
 const RELOAD: Duration = Duration::from_secs(5);
 /// How often it is asked whether it has.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A changed parameter that takes a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,8 @@ const RECEIVER: Duration = Duration::from_secs(5);
 const NAMES: Duration = Duration::from_secs(3);
 /// The time for a promotion: it ends when what was received is replayed.
 const PROMOTE: Duration = Duration::from_secs(60);
+/// How long the first checkpoint of a primary waits for clients.
+const ROUTED: Duration = Duration::from_secs(2);
 /// The time for the first checkpoint of a primary.
 const FIRST_CHECKPOINT: Duration = Duration::from_secs(600);
 
@@ -171,8 +173,12 @@ pub(super) async fn open(member: &Member) -> Result<(), Error> {
 }
 
 /// Old members can be rewound to this one only when its control file names its timeline. Nobody waits
-/// for that, so it comes when clients are served.
+/// for that, so it comes when clients are served: what it writes would hold up their way here.
 pub(super) async fn first_checkpoint(member: Arc<Member>) {
+    let mut view = member.view.subscribe();
+    let routed = view.wait_for(|view| view.routed);
+    // One that is never routed must still be one that others can be rewound to.
+    let _ = tokio::time::timeout(ROUTED, routed).await;
     match member.instance.checkpoint(FIRST_CHECKPOINT).await {
         Ok(()) => info!("made the first checkpoint as primary"),
         Err(error) => warn!(error = %Chain(&error), "no first checkpoint as primary"),

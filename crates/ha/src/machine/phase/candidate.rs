@@ -12,10 +12,13 @@ use crate::machine::ids::{Holder, Member};
 use crate::machine::invariant::Rule;
 use crate::machine::message::{Message, Report};
 use crate::machine::step::Machine;
+use crate::time::Instant;
 use howdah_types::Timeline;
 
-/// How often peers are asked again.
+/// How often peers are asked the same again.
 const AGAIN: Duration = Duration::from_millis(250);
+/// Before any question was asked.
+pub(super) const NEVER: Instant = Instant::from_nanos(0);
 
 impl Machine {
     pub(super) fn candidate(&mut self, mut candidate: Candidate) -> Next {
@@ -59,6 +62,7 @@ impl Machine {
                 if enough {
                     candidate.stage = self.begin_seal(candidate.epoch, willing.clone());
                     candidate.until = self.now + self.s.config.settings.timing.round;
+                    candidate.asked = NEVER;
                     return Next::Go(Phase::Candidate(candidate));
                 }
             }
@@ -116,7 +120,7 @@ impl Machine {
 
     /// True if people decided that this member takes over on its own report, the rest of the members had half
     /// a round to answer, and the holder is not heard and renews no longer.
-    fn decides_alone(&self, known: &BTreeMap<Member, Report>, until: crate::time::Instant) -> bool {
+    fn decides_alone(&self, known: &BTreeMap<Member, Report>, until: Instant) -> bool {
         let me = self.s.config.me.member;
         let Some(observed) = &self.s.observed else {
             return false;
@@ -130,7 +134,7 @@ impl Machine {
     /// INVARIANT I1: a store that was restored may name a holder that others replaced since. Where writes always
     /// wait for standbys, so many peers must say that they know nothing newer; an epoch could not serve
     /// without them anyway. Elsewhere all but one are given half a round to say so.
-    fn is_witnessed(&self, answered: &BTreeSet<Member>, until: crate::time::Instant) -> bool {
+    fn is_witnessed(&self, answered: &BTreeSet<Member>, until: Instant) -> bool {
         let settings = &self.s.config.settings;
         let answered = answered.intersection(&settings.voters).count();
         let witnessed = if let Policy::Strict { .. } = settings.policy {

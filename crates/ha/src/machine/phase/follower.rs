@@ -1,5 +1,6 @@
 //! `follower`: a standby of the holder it hears.
 
+use super::candidate::NEVER;
 use super::{Candidate, Next, Phase, Rejoin, Stage};
 use crate::epoch::Epoch;
 use crate::machine::action::Job;
@@ -164,12 +165,16 @@ impl Machine {
         let silent = record.map(|record| record.holder.member);
         let before = self.s.config.settings.voters.range(..me);
         let rank = before.filter(|voter| Some(**voter) != silent).count();
-        let attempt = self.s.rounds_lost.min(4);
-        let spread = self.s.config.jitter.rotate_left(7 * attempt) % 100;
         let step = self.s.config.settings.timing.rank;
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
-        let wait = step.saturating_mul(rank) + std::time::Duration::from_millis(spread);
-        wait * 2_u32.pow(attempt)
+        let wait = step.saturating_mul(rank);
+        let Some(attempt) = self.s.rounds_lost.checked_sub(1) else {
+            return wait;
+        };
+        // Ranks did not keep them apart: views may differ.
+        let attempt = attempt.min(3) + 1;
+        let spread = self.s.config.jitter.rotate_left(7 * attempt) % 100;
+        (wait + std::time::Duration::from_millis(spread)) * 2_u32.pow(attempt)
     }
 
     /// A new round: asks first, promises nothing.
@@ -180,7 +185,7 @@ impl Machine {
         Phase::Candidate(Candidate {
             epoch: highest.map_or(Epoch::FIRST, Epoch::next),
             until: self.now + self.s.config.settings.timing.round,
-            asked: crate::time::Instant::from_nanos(0),
+            asked: NEVER,
             stage: Stage::Canvass {
                 read: false,
                 willing: [].into(),

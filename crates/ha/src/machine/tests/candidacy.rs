@@ -7,9 +7,9 @@ use super::*;
 /// m1 after the holder was silent: it asks its peers and reads the record.
 fn canvassing() -> Step {
     let mut state = member(1);
+    // Delays a second round, not this one.
     state.config.jitter = 99;
-    let waiting = step(state, Event::Tick, at(2051)).next;
-    step(waiting, Event::Tick, at(2150))
+    step(state, Event::Tick, at(2150))
 }
 
 fn canvassed(from: u16, lsn: u64) -> Event {
@@ -132,7 +132,18 @@ fn it_seals_itself_and_its_peers_once_enough_would_agree_and_the_record_was_read
     let step = step(state, read_again(), at(2170));
     assert!(step.persist);
     assert_eq!(step.next.durable.promised, Some(epoch(4)));
-    assert_eq!(step.actions, [], "peers were asked just now");
+    let message = Message::Seal {
+        epoch: epoch(4),
+        record: Box::new(record()),
+    };
+    assert_eq!(
+        step.actions,
+        [
+            Action::Send(Member(0), message.clone()),
+            Action::Send(Member(2), message),
+        ],
+        "it was another question that peers were asked just now"
+    );
 }
 
 #[test]
