@@ -24,6 +24,7 @@ pub(crate) struct Replication {
     sync_instances: Option<u16>,
     #[serde(default)]
     profile: Profile,
+    maximum_lag_on_failover: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -108,6 +109,7 @@ pub(crate) fn settings(member: &Member, replication: Replication) -> Option<Sett
         synchronous,
         policy,
         timing: replication.timing(),
+        maximum_lag: replication.maximum_lag_on_failover,
     })
 }
 
@@ -157,6 +159,7 @@ pub(crate) fn before_the_pods() -> Settings {
         synchronous: BTreeSet::new(),
         policy: Policy::Async,
         timing: Timing::FAST,
+        maximum_lag: None,
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Oracle {
     RouteMonotone,
     /// What people said is kept to: paused, fenced, no voter.
     Obeys,
+    /// In the async mode nobody takes over who is known to lag by more than people put up with.
+    LagWithinLimit,
 }
 
 /// A promise that was broken.

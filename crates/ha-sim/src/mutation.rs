@@ -20,9 +20,11 @@ pub fn hunt(rule: Rule, seeds: std::ops::Range<u64>) -> Option<(u64, Violation)>
 /// shifts those in time.
 pub fn setup(rule: Rule, seed: u64) -> Setup {
     let policy = match rule {
-        Rule::WaitOut | Rule::CountFromSend | Rule::KillAtDeadline | Rule::GrantsHold => {
-            Some(Policy::Async)
-        }
+        Rule::WaitOut
+        | Rule::CountFromSend
+        | Rule::KillAtDeadline
+        | Rule::GrantsHold
+        | Rule::LagWithinLimit => Some(Policy::Async),
         Rule::DegradeInRecordFirst => Some(Policy::Sync { acks: 1 }),
         Rule::NewEpoch
         | Rule::RefuseOldRecord
@@ -44,6 +46,7 @@ pub fn setup(rule: Rule, seed: u64) -> Setup {
             _ => 3,
         }),
         faults,
+        maximum_lag: (rule == Rule::LagWithinLimit).then_some(3),
         ..Setup::default()
     }
 }
@@ -108,6 +111,12 @@ fn scenario(rule: Rule, rng: &mut Rng) -> Option<Vec<Fault>> {
         Rule::TailBeforeClients => vec![
             (Kind::Isolate(0, false), 0, 12_000),
             (Kind::KillPostgres(0), 200 + rng.between(0, 800), 1500),
+        ],
+        // Both lag by little in time, and by more than the limit.
+        Rule::LagWithinLimit => vec![
+            (Kind::SlowStandby(1), 0, 20_000),
+            (Kind::SlowStandby(2), 0, 20_000),
+            (Kind::PowerLoss(0), 1000 + rng.between(0, 1500), 20_000),
         ],
         _ => return None,
     };

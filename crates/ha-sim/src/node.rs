@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use howdah_ha::Instant;
-use howdah_ha::machine::{Action, Data, Durable, Event, Holder, Member, PgView, Server, State};
+use howdah_ha::machine::{
+    Action, Data, Durable, Event, Holder, Member, PgView, Point, Server, State,
+};
 
 use crate::postgres::{Pg, Running, lsn};
 
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     pub(crate) sealed: Option<howdah_ha::Epoch>,
     /// The same, also when the volume with the promise is lost.
     pub(crate) reported: Option<howdah_ha::Epoch>,
+    /// The farthest place of a serving holder that this life of the agent heard.
+    pub(crate) heard: Option<Point>,
 }
 
 impl Node {
@@ -77,6 +81,7 @@ impl Node {
             guard_at: None,
             sealed: None,
             reported: None,
+            heard: None,
         }
     }
 

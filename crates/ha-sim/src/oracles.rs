@@ -122,6 +122,32 @@ impl World {
         }
     }
 
+    /// Who takes over lacks no more of what the claimant heard than people put up with; judged by the copies
+    /// themselves, not by what was reported.
+    pub(crate) fn judge_lag(&mut self, by: usize, before: Option<&Record>, record: &Record) {
+        let next = record.holder.member;
+        let claimed = before.filter(|before| before.holder != record.holder);
+        let Some(rule) = claimed.and_then(|before| before.binding().into_iter().next()) else {
+            return;
+        };
+        let forced = before.is_some_and(|before| before.forces(next));
+        let claimant = self.nodes[by].agent.as_ref();
+        let limit = claimant
+            .and_then(|agent| agent.state.as_ref()?.config.settings.maximum_lag)
+            .filter(|_| rule.acks == 0 && !forced && rule.writer != next);
+        let copy = self.nodes[index(next)].pg.copy.as_ref();
+        let (Some(limit), Some(heard), Some(copy)) = (limit, self.nodes[by].heard, copy) else {
+            return;
+        };
+        let own = copy.position();
+        let reach = own.reach(heard.timeline).unwrap_or(own.end.lsn);
+        let lag = count(heard.lsn).saturating_sub(count(reach));
+        if u64::try_from(lag).unwrap_or(u64::MAX) > limit {
+            let what = format!("{next} takes over and lags by {lag}, more than {limit}");
+            self.ledger.broken(Oracle::LagWithinLimit, self.now, what);
+        }
+    }
+
     /// People decided that what the member lacks is lost.
     fn excuse_forced(&mut self, record: &Record) {
         self.ledger.forced = Some(record.epoch);

@@ -13,8 +13,8 @@
 //!
 //! A synchronous mode does not wait so long: there the other instances decide together.
 //! `retry_timeout` only has to fit the other two, as Patroni wants it.
-//! `maximum_lag_on_failover` is checked and handed on, but no instance acts on it: a standby that
-//! does not keep up loses its say by time, not by bytes.
+//! `maximum_lag_on_failover` matters in the `async` mode alone, and beside the rule by time, which holds
+//! in any case: a standby that lags by more than three seconds cannot take over.
 
 use howdah_api::ClusterSpec;
 use howdah_api::cluster::ReplicationMode;
@@ -27,7 +27,7 @@ use crate::invalid::Invalid;
 const FIELD: &str = "spec.configurations.patroni.dynamicConfig";
 
 /// The keys of `dynamicConfig` that have an effect, besides `postgresql.pg_hba`.
-pub(crate) const ACTED_ON: [&str; 3] = [TTL, LOOP_WAIT, RETRY_TIMEOUT];
+pub(crate) const ACTED_ON: [&str; 4] = [TTL, LOOP_WAIT, RETRY_TIMEOUT, MAXIMUM_LAG];
 
 const TTL: &str = "ttl";
 const LOOP_WAIT: &str = "loop_wait";

@@ -268,7 +268,6 @@ mod tests {
                 "spec.pods.disableEnvoy",
                 "spec.pods.updateStrategy.type",
                 "spec.configurations.backups",
-                "spec.configurations.patroni.dynamicConfig.maximum_lag_on_failover",
                 "spec.configurations.patroni.dynamicConfig.postgresql.use_slots",
                 "spec.configurations.patroni.dynamicConfig.synchronous_mode",
             ]

@@ -41,6 +41,7 @@ impl World {
         // What is left of the container is killed first.
         this.pg.kill(now);
         this.life += 1;
+        this.heard = None;
         let state = State::new(config, this.durable, this.clock(now));
         this.agent = Some(Agent {
             state: Some(state),
@@ -140,6 +141,17 @@ impl World {
             return;
         };
         let before = std::mem::discriminant(&state.phase);
+        let told = match &event {
+            Event::Message(
+                _,
+                Message::Heartbeat {
+                    follow: Some(place),
+                    serving: true,
+                    ..
+                },
+            ) => Some(place.end),
+            _ => None,
+        };
         let step = machine::step(state, event, clock);
         let changed = std::mem::discriminant(&step.next.phase) != before;
         let phase = changed.then(|| format!("{:?}", step.next.phase));
@@ -147,6 +159,10 @@ impl World {
         let Some(agent) = &mut this.agent else {
             return;
         };
+        let heeded = step.next.leader.as_ref();
+        if heeded.is_some_and(|leader| leader.heard == clock) {
+            this.heard = this.heard.max(told);
+        }
         agent.state = Some(step.next);
         if let Some(phase) = phase {
             self.tell(|_| format!("m{node} is {phase}"));

@@ -189,6 +189,7 @@ impl World {
         let before = self.kube.stored.clone();
         let (end, changed) = self.kube.serve(request);
         if let (true, Some(record)) = (changed, wrote) {
+            self.judge_lag(node, before.as_ref().map(|(record, _)| record), &record);
             self.judge_write(before.map(|(record, _)| record), &record);
             self.notify();
         }

@@ -109,6 +109,7 @@ impl World {
             voters: voters.into_iter().map(member).collect(),
             policy: self.policy,
             timing: self.timing,
+            maximum_lag: self.maximum_lag,
         }
     }
 

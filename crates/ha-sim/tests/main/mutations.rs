@@ -55,6 +55,7 @@ noticed! {
     a_copy_replaced_before_the_holder_serves: KeepLastCopy,
     a_route_of_an_older_epoch: RouteOfNewest,
     a_grant_that_does_not_bind: GrantsHold,
+    a_takeover_by_who_lags_too_much: LagWithinLimit,
 }
 
 #[test]

@@ -112,6 +112,9 @@ pub struct Settings {
     pub policy: Policy,
     /// Periods and limits.
     pub timing: Timing,
+    /// Where writes are not acknowledged by standbys: by how many bytes who takes over may lag behind the last
+    /// known place of the holder; none: by any number.
+    pub maximum_lag: Option<u64>,
 }
 
 /// What a member is told at its start.

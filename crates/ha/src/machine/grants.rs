@@ -63,6 +63,9 @@ impl Machine {
         let granted = !leads && !old;
         if granted {
             self.s.durable.seen = self.s.durable.seen.max(Some((epoch, revision)));
+            if let Some(position) = follow.as_ref().filter(|_| serving) {
+                self.s.reached = self.s.reached.max(Some(position.end));
+            }
             self.s.leader = Some(Leader {
                 holder: from,
                 epoch,

@@ -64,11 +64,13 @@ pub enum Rule {
     RouteOfNewest,
     /// 6.6: a member with an unexpired grant refuses to be sealed.
     GrantsHold,
+    /// In the async mode nobody takes over by suspicion who is known to lag by more than people put up with.
+    LagWithinLimit,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::NewEpoch,
         Self::RefuseOldRecord,
         Self::MissingIsNotFree,
@@ -98,6 +100,7 @@ impl Rule {
         Self::KeepLastCopy,
         Self::RouteOfNewest,
         Self::GrantsHold,
+        Self::LagWithinLimit,
     ];
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::Record;
 use super::ids::Holder;
-use super::position::Position;
+use super::position::{Point, Position};
 use crate::epoch::Epoch;
 use crate::time::Instant;
 
@@ -20,6 +20,9 @@ pub struct Report {
     pub system: SystemIdentifier,
     /// How far it got. It gets no further.
     pub position: Position,
+    /// The farthest place of a serving holder that it heard of.
+    #[serde(default)]
+    pub reached: Option<Point>,
 }
 
 /// A message between two members.

@@ -47,6 +47,12 @@ impl Position {
             .is_some_and(|reach| reach >= point.lsn)
     }
 
+    /// How many bytes of the log up to the point are missing in this copy, as far as that can be told.
+    pub fn lag_behind(&self, point: Point) -> u64 {
+        let reach = self.reach(point.timeline).unwrap_or(self.end.lsn);
+        point.lsn.bytes().saturating_sub(reach.bytes())
+    }
+
     /// True if a copy that ends at `point` can become this one by reading on: it is on this history,
     /// at or before the fork (I11). `source` may still grow, so its own timeline has no end.
     pub fn can_feed(&self, point: Point) -> bool {
@@ -92,5 +98,14 @@ mod tests {
         assert!(copy.can_feed(point(3, 51)), "its own timeline grows");
         assert!(copy.can_feed(point(2, 40)));
         assert!(!copy.can_feed(point(2, 41)), "past the fork");
+        for (place, lag) in [
+            (point(3, 50), 0),
+            (point(3, 58), 8),
+            (point(2, 45), 5),
+            (point(1, 5), 0),
+            (point(4, 60), 10),
+        ] {
+            assert_eq!(copy.lag_behind(place), lag, "{place}");
+        }
     }
 }

@@ -94,6 +94,7 @@ impl Machine {
             holder: self.s.config.me,
             system,
             position: self.s.pg.position.clone()?,
+            reached: self.s.reached,
         })
     }
 

@@ -10,7 +10,7 @@ use super::control::Record;
 use super::event::{PgView, Version};
 use super::ids::{Holder, Member};
 use super::phase::Phase;
-use super::position::Position;
+use super::position::{Point, Position};
 use crate::epoch::Epoch;
 use crate::time::Instant;
 
@@ -141,6 +141,8 @@ pub struct State {
     pub marks: BTreeMap<Member, Mark>,
     /// The holder that it hears.
     pub leader: Option<Leader>,
+    /// The farthest place of a serving holder that it heard of.
+    pub reached: Option<Point>,
     /// The grant that it gave.
     pub given: Option<Given>,
     /// The grants that it got: until when each binds at least, on the own clock.
@@ -196,6 +198,7 @@ impl State {
             progress: BTreeMap::new(),
             marks: BTreeMap::new(),
             leader: None,
+            reached: None,
             given: None,
             grants: BTreeMap::new(),
             outbid: None,

@@ -3,6 +3,7 @@
 mod candidacy;
 mod choosing;
 mod following;
+mod lag;
 mod looking;
 mod restored;
 mod serving;
@@ -64,6 +65,7 @@ fn report(member: u16, tli: u32, lsn: u64) -> Report {
         holder: holder(member),
         system: system(),
         position: position(tli, lsn),
+        reached: None,
     }
 }
 
@@ -110,6 +112,7 @@ fn member(me: u16) -> State {
             synchronous: members([0, 1, 2]),
             policy: Policy::Strict { acks: 1 },
             timing: Timing::FAST,
+            maximum_lag: None,
         },
         may_bootstrap: false,
         jitter: 0,

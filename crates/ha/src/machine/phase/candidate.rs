@@ -115,7 +115,29 @@ impl Machine {
     }
 
     fn choose(&self, sealed: &BTreeMap<Member, Report>) -> Option<Member> {
-        self.record()?.choose(sealed, self.s.config.rules)
+        let record = self.record()?;
+        let chosen = record.choose(sealed, self.s.config.rules)?;
+        let near = self.is_near(record, sealed, chosen) || !self.keeps(Rule::LagWithinLimit);
+        near.then_some(chosen)
+    }
+
+    /// Where standbys need not acknowledge, the farthest may still lack more than people put up with. Of other
+    /// modes nothing is asked here: whom the seals allow there holds every acknowledged write, and so does the
+    /// copy of the writer itself.
+    fn is_near(&self, record: &Record, sealed: &BTreeMap<Member, Report>, chosen: Member) -> bool {
+        let Some(limit) = self.s.config.settings.maximum_lag else {
+            return true;
+        };
+        let binding = record.binding();
+        let (Some(rule), Some(report)) = (binding.first(), sealed.get(&chosen)) else {
+            return true;
+        };
+        let own = chosen == rule.writer && report.position.end.timeline == rule.timeline;
+        let told = sealed.values().filter_map(|report| report.reached);
+        let Some(known) = told.chain(self.s.reached).max() else {
+            return true;
+        };
+        rule.acks > 0 || own || report.position.lag_behind(known) <= limit
     }
 
     /// True if people decided that this member takes over on its own report, the rest of the members had half
@@ -181,7 +203,7 @@ impl Machine {
             self.write_record(Some(observed.version), (**claim).clone());
             return true;
         }
-        let chosen = observed.record.choose(sealed, self.s.config.rules);
+        let chosen = self.choose(sealed);
         let chosen = chosen.or(alone.then_some(self.s.config.me.member));
         let chosen = chosen.filter(|chosen| observed.record.admits(*chosen));
         let Some(report) = chosen.and_then(|chosen| sealed.get(&chosen)) else {
