@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use howdah_types::{ClusterName, InstanceName, PgVersion};
 
+/// The port of Postgres.
+const POSTGRES: u16 = 5432;
+
 /// Arguments of `howdah instance`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -32,6 +35,17 @@ pub struct Args {
         value_name = "BOOL"
     )]
     pub may_bootstrap: String,
+    /// The port of this Pod that clients of the Services are sent to; empty for that of Postgres
+    #[arg(long, env = "HOWDAH_PGPORT", default_value = "", value_name = "PORT")]
+    pub pgport: String,
+    /// "true" if Postgres itself encrypts what clients send
+    #[arg(
+        long,
+        env = "HOWDAH_SERVER_TLS",
+        default_value = "",
+        value_name = "BOOL"
+    )]
+    pub server_tls: String,
     /// Name of this Pod, which is that of the instance
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub pod_name: String,
@@ -60,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) instance: InstanceName,
     pub(crate) postgres_version: PgVersion,
     pub(crate) may_bootstrap: bool,
+    pub(crate) pgport: u16,
+    pub(crate) server_tls: bool,
     pub(crate) namespace: String,
     pub(crate) pod_uid: String,
     pub(crate) pod_ip: IpAddr,
@@ -75,6 +91,8 @@ impl TryFrom<Args> for Config {
             cluster,
             postgres_version,
             may_bootstrap,
+            pgport,
+            server_tls,
             pod_name,
             pod_namespace,
             pod_uid,
@@ -84,6 +102,10 @@ impl TryFrom<Args> for Config {
         let bind = match bind_address.as_str() {
             "" => None,
             address => parsed("bind address", address, &mut problems),
+        };
+        let pgport = match pgport.as_str() {
+            "" => Some(POSTGRES),
+            port => parsed("port for clients", port, &mut problems),
         };
         let cluster: Option<ClusterName> = parsed("cluster", &cluster, &mut problems);
         let instance: Option<InstanceName> = parsed("Pod name", &pod_name, &mut problems);
@@ -99,8 +121,8 @@ impl TryFrom<Args> for Config {
                 problems.push(format!("{name} is empty"));
             }
         }
-        match (cluster, instance, postgres_version, pod_ip) {
-            (Some(cluster), Some(instance), Some(postgres_version), Some(pod_ip))
+        match (cluster, instance, postgres_version, pgport, pod_ip) {
+            (Some(cluster), Some(instance), Some(postgres_version), Some(pgport), Some(pod_ip))
                 if problems.is_empty() =>
             {
                 Ok(Self {
@@ -110,6 +132,8 @@ impl TryFrom<Args> for Config {
                     instance,
                     postgres_version,
                     may_bootstrap: may_bootstrap == "true",
+                    pgport,
+                    server_tls: server_tls == "true",
                     namespace: pod_namespace,
                     pod_uid,
                     pod_ip,
@@ -140,6 +164,8 @@ mod tests {
             cluster: "simple".to_owned(),
             postgres_version: "18.6".to_owned(),
             may_bootstrap: "true".to_owned(),
+            pgport: String::new(),
+            server_tls: String::new(),
             pod_name: "simple-0".to_owned(),
             pod_namespace: "default".to_owned(),
             pod_uid: "u".to_owned(),
@@ -151,6 +177,7 @@ mod tests {
     fn an_empty_variable_means_the_default() {
         let config = Config::try_from(args()).unwrap();
         assert_eq!(config.bind, None);
+        assert_eq!(config.pgport, POSTGRES);
         assert!(config.may_bootstrap);
         let mut args = args();
         args.may_bootstrap = String::new();
@@ -163,8 +190,9 @@ mod tests {
         args.pod_name = "other-0".to_owned();
         args.pod_ip = "somewhere".to_owned();
         args.pod_uid = String::new();
+        args.pgport = "70000".to_owned();
         let error = Config::try_from(args).unwrap_err();
-        assert_eq!(error.0.len(), 3, "{error}");
+        assert_eq!(error.0.len(), 4, "{error}");
         assert!(
             error
                 .to_string()

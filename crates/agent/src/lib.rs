@@ -6,6 +6,7 @@
 //! - the `driver` owns the machine's state, feeds it events and executes one action at a time;
 //! - the `watching` tasks bring the control record and the cluster's Pods from the API;
 //! - the `keeper` looks after the running Postgres: configuration, roles, slots, status;
+//! - the `pooler` task looks after the connection pooler beside Postgres;
 //! - the `publisher` writes this member's role and status to its Pod;
 //! - the `wire` carries the machine's messages between the members, over mutual TLS;
 //! - the `rest` server answers probes and people from what the others left in the member's view.
@@ -28,11 +29,14 @@ mod member;
 mod mounted;
 mod observer;
 mod peers;
+mod pooler;
 mod publisher;
 mod record;
+mod replace;
 mod rest;
 mod route;
 mod run;
+mod server_tls;
 mod settings;
 mod view;
 mod watching;

@@ -21,6 +21,7 @@ use crate::args::Config;
 use crate::cluster::{self, Cluster, MANAGER, call};
 use crate::mounted::Mounted;
 use crate::peers::{Peer, Peers};
+use crate::pooler::Hints;
 use crate::view::View;
 use crate::{clock, ids, lease, peers};
 
@@ -87,6 +88,8 @@ pub(crate) struct Member {
     pub(crate) look: Notify,
     /// Makes the observer look at once.
     pub(crate) observe: Notify,
+    /// To the task that tends the pooler.
+    pub(crate) pooler: Hints,
     known: Mutex<Known>,
     unsettled: AtomicBool,
     beat: Mutex<Instant>,
@@ -126,6 +129,7 @@ impl Member {
             volume: tokio::sync::Mutex::new(()),
             look: Notify::new(),
             observe: Notify::new(),
+            pooler: Hints::default(),
             known: Mutex::new(Known {
                 running: None,
                 desired: Desired {
@@ -196,6 +200,7 @@ impl Member {
     /// Takes note that clients are let in.
     pub(crate) fn set_open(&self) {
         self.known.lock().open = true;
+        self.pooler.look();
     }
 
     /// True if clients are let in.
@@ -214,6 +219,8 @@ impl Member {
             known.running = None;
             known.open = false;
         }
+        drop(known);
+        self.pooler.ended();
         current
     }
 
@@ -377,8 +384,13 @@ impl Member {
     pub(crate) fn configuration(&self, upstream: Option<IpAddr>) -> Configuration {
         let mounted = self.mounted.borrow();
         let known = self.known.lock();
+        let mut parameters = mounted.parameters.clone();
+        let server_tls = mounted.server_tls.as_ref();
+        if let Some(tls) = server_tls.filter(|_| self.config.server_tls) {
+            parameters.push_str(&tls.parameters(self.instance.layout()));
+        }
         Configuration {
-            parameters: mounted.parameters.clone(),
+            parameters,
             hba: mounted.hba.clone(),
             upstream: upstream.map(|address| upstream_of(&mounted, address)),
             synchronous: known.desired.synchronous.clone(),

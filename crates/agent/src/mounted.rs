@@ -1,15 +1,27 @@
 //! The mounted files: configuration and credentials. They change while the agent runs.
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use howdah_postgres::{Credential, Credentials, Layout};
+
+use crate::server_tls::ServerTls;
 
 const PARAMETERS: &str = "/etc/howdah/postgres/postgresql.conf";
 const HBA: &str = "/etc/howdah/postgres/pg_hba.conf";
 /// How the cluster replicates. Clusters of before had no such file.
 const REPLICATION: &str = "/etc/howdah/postgres/ha.json";
+/// What the connection pooler is told; there is none where clients go to Postgres itself.
+const POOLING: &str = "/etc/howdah/pooling/pgbouncer.ini";
+const FORWARD: &str = "/etc/howdah/pooling/pgbouncer-forward.ini";
+/// The certificate that clients see, and its key.
+const SSL: [&str; 2] = ["/etc/howdah/ssl/tls.crt", "/etc/howdah/ssl/tls.key"];
 const CREDENTIALS: &str = "/etc/howdah/credentials";
+
+/// Keys of the credentials, for the pooler's own users.
+const POOLER_ADMIN: [&str; 2] = ["PGBOUNCER_ADMIN_USERNAME", "pgbouncer-admin-password"];
+const POOLER_STATS: [&str; 2] = ["PGBOUNCER_STATS_USERNAME", "pgbouncer-stats-password"];
 
 /// A mounted file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +34,12 @@ pub(crate) enum Error {
     },
     #[error("{0} is empty")]
     Empty(Utf8PathBuf),
+    #[error("write {path}")]
+    Write {
+        path: Utf8PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// What the files say.
@@ -33,6 +51,18 @@ pub(crate) struct Mounted {
     pub(crate) hba: String,
     pub(crate) credentials: Credentials,
     pub(crate) replication: Option<String>,
+    pub(crate) pooling: Option<Arc<Pooling>>,
+    pub(crate) server_tls: Option<ServerTls>,
+}
+
+/// What the connection pooler is told, and who may look into it.
+#[derive(Debug)]
+pub(crate) struct Pooling {
+    pub(crate) settings: String,
+    /// The same, for clients that are sent on to another member.
+    pub(crate) forward: String,
+    pub(crate) admin: Credential,
+    pub(crate) stats: Credential,
 }
 
 /// Reads the files, again when they changed.
@@ -68,6 +98,10 @@ impl Files {
         if stamps != self.stamps() {
             return Ok(None);
         }
+        // Whoever learns of a change finds the certificate in place.
+        if let Some(tls) = &mounted.server_tls {
+            tls.write(&self.layout)?;
+        }
         self.seen = stamps;
         self.generation += 1;
         Ok(Some(mounted))
@@ -90,7 +124,37 @@ impl Files {
                 authenticator: credential("authenticator")?,
             },
             replication: std::fs::read_to_string(self.layout.resolve(REPLICATION)).ok(),
+            pooling: self.pooling()?.map(Arc::new),
+            server_tls: self.server_tls()?,
         })
+    }
+
+    fn server_tls(&self) -> Result<Option<ServerTls>, Error> {
+        let [certificate, key] = SSL.map(|path| self.layout.resolve(path));
+        if !certificate.exists() {
+            return Ok(None);
+        }
+        let tls = ServerTls::new(&read(&certificate)?, &read(&key)?);
+        Ok(Some(tls))
+    }
+
+    fn pooling(&self) -> Result<Option<Pooling>, Error> {
+        let path = self.layout.resolve(POOLING);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let user = |[name, password]: [&str; 2]| {
+            Ok(Credential {
+                name: self.credential(name)?,
+                password: self.credential(password)?.into(),
+            })
+        };
+        Ok(Some(Pooling {
+            settings: read(&path)?,
+            forward: read(&self.layout.resolve(FORWARD))?,
+            admin: user(POOLER_ADMIN)?,
+            stats: user(POOLER_STATS)?,
+        }))
     }
 
     fn credential(&self, key: &str) -> Result<String, Error> {
@@ -105,13 +169,27 @@ impl Files {
         let keys = ["superuser", "replication", "authenticator"]
             .into_iter()
             .flat_map(|kind| ["username", "password"].map(|what| format!("{kind}-{what}")))
+            .chain(
+                [POOLER_ADMIN, POOLER_STATS]
+                    .concat()
+                    .into_iter()
+                    .map(str::to_owned),
+            )
             .map(|key| format!("{CREDENTIALS}/{key}"));
-        [PARAMETERS, HBA, REPLICATION]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(keys)
-            .map(|path| stamp(&self.layout.resolve(&path)))
-            .collect()
+        [
+            PARAMETERS,
+            HBA,
+            REPLICATION,
+            POOLING,
+            FORWARD,
+            SSL[0],
+            SSL[1],
+        ]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(keys)
+        .map(|path| stamp(&self.layout.resolve(&path)))
+        .collect()
     }
 }
 

@@ -71,6 +71,17 @@ fn read(lease: &Lease) -> Result<(Record, Version), Error> {
     Ok((record, Version(version)))
 }
 
+/// The primary that a Lease names, for those to whom nothing else of it matters.
+pub(crate) fn primary(lease: &Lease) -> Option<InstanceName> {
+    lease
+        .metadata
+        .annotations
+        .as_ref()?
+        .get(PRIMARY)?
+        .parse()
+        .ok()
+}
+
 fn parse(text: &str) -> Result<Record, Error> {
     if text.len() > LONGEST {
         return Err(Error::TooLong);

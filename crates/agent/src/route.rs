@@ -15,7 +15,8 @@ use crate::member::Member;
 use crate::peers::Peer;
 use crate::record;
 
-const PORT: i32 = 5432;
+/// Clients of this port are not pooled.
+const DIRECT: i32 = 5432;
 
 /// Why clients are not sent here.
 #[derive(Debug, thiserror::Error)]
@@ -131,9 +132,9 @@ fn slice(member: &Member, own: &Peer, epoch: Epoch) -> EndpointSlice {
         }),
         ..Endpoint::default()
     };
-    let port = |name: &str| EndpointPort {
+    let port = |name: &str, number: i32| EndpointPort {
         name: Some(name.to_owned()),
-        port: Some(PORT),
+        port: Some(number),
         protocol: Some("TCP".to_owned()),
         ..EndpointPort::default()
     };
@@ -147,6 +148,9 @@ fn slice(member: &Member, own: &Peer, epoch: Epoch) -> EndpointSlice {
             ..ObjectMeta::default()
         },
         endpoints: Some(vec![endpoint]),
-        ports: Some(vec![port("pgport"), port("pgreplication")]),
+        ports: Some(vec![
+            port("pgport", i32::from(member.config.pgport)),
+            port("pgreplication", DIRECT),
+        ]),
     }
 }

@@ -28,7 +28,7 @@ use crate::member::{Input, Member};
 use crate::mounted::{self, Files, Mounted};
 use crate::wire::{self, Incoming, Wire, WireConfig};
 use crate::{
-    clock, disk, ids, jobs, keeper, observer, publisher, rest, settings, watching, wishes,
+    clock, disk, ids, jobs, keeper, observer, pooler, publisher, rest, settings, watching, wishes,
 };
 
 /// The pause before something at the start is tried again.
@@ -168,6 +168,7 @@ async fn drive(
     tasks.spawn(disk::probe(Arc::clone(&member)));
     tasks.spawn(wishes::fulfil(Arc::clone(&member)));
     tasks.spawn(publisher::publish(Arc::clone(&member)));
+    tasks.spawn(pooler::tend(Arc::clone(&member)));
     tasks.spawn(keeper::keep(Arc::clone(&member), opened.files));
     let driver = Driver::new(Arc::clone(&member), state, received, means);
     // Among the others, so that no thread has to wake another for each of its steps.

@@ -12,6 +12,7 @@ mod peer;
 mod reconcile;
 mod record;
 mod retry;
+mod server_tls;
 mod status;
 
 pub(crate) use error::{Chain, Error};

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificates;
 mod cluster;
 mod config;
 mod context;
@@ -17,6 +18,7 @@ mod passwords;
 mod peer_tls;
 mod record_events;
 mod run;
+mod server_tls;
 mod triggers;
 
 pub use config::Config;

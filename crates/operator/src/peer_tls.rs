@@ -4,54 +4,18 @@
 //! one certificate. It is renewed long before it ends, by the same authority, so that members with
 //! the old one and members with the new one go on to trust each other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_plan::credentials::Credentials;
 use howdah_plan::peer::{CA_CERTIFICATE, CA_KEY, CERTIFICATE, KEY};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
-};
-use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier as _;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
-use rustls::sign::CertifiedKey;
 
-const DAY: u64 = 24 * 60 * 60;
+use crate::certificates::{Authority, BACK, DAY, Error, Purpose, pair};
 
 /// Life of the certificate that instances show.
 const LEAF: Duration = Duration::from_secs(360 * DAY);
 
 /// The certificate is renewed when only this is left: a third of its life.
 const RENEWED_BEFORE: Duration = Duration::from_secs(120 * DAY);
-
-/// Life of the authority, a hundred years: it is of one cluster, whose members trust no other, and to
-/// change it they would have to stop trusting each other for a moment.
-const AUTHORITY: Duration = Duration::from_secs(100 * 365 * DAY);
-
-/// Clocks may differ; what is new must be valid everywhere.
-const BACK: Duration = Duration::from_secs(DAY);
-
-/// The largest text that is looked at; ours are a tenth of it.
-const MOST_BYTES: usize = 16 * 1024;
-
-/// A certificate could not be made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("generate a key")]
-    Key(#[source] rcgen::Error),
-    #[error("issue a certificate for {host}")]
-    Issue {
-        host: String,
-        #[source]
-        source: rcgen::Error,
-    },
-}
 
 /// What has to be done about stored keys and certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,166 +30,53 @@ pub(crate) enum Verdict {
 
 /// Judges what is stored, and makes what is needed. `now` counts from the Unix epoch.
 pub(crate) fn judge(stored: &Credentials, host: &str, now: Duration) -> Result<Verdict, Error> {
+    let hosts = [host.to_owned()];
+    let purpose = for_members(&hosts);
     let Some(authority) = Authority::read(stored) else {
-        return replace(host, now);
+        return issue(&Authority::new(now)?, purpose, now).map(Verdict::Replaced);
     };
     let leaf = pair(stored, CERTIFICATE, KEY);
-    if leaf.is_some_and(|leaf| authority.vouches(&leaf, host, &[now, now + RENEWED_BEFORE])) {
+    if leaf.is_some_and(|leaf| authority.vouches(&leaf, purpose, &[now, now + RENEWED_BEFORE])) {
         return Ok(Verdict::Good);
     }
-    let renewed = authority.issue(host, now)?;
+    let renewed = issue(&authority, purpose, now)?;
     let last = now + LEAF - BACK;
     let holds = pair(&renewed, CERTIFICATE, KEY)
-        .is_some_and(|leaf| authority.vouches(&leaf, host, &[now, last]));
+        .is_some_and(|leaf| authority.vouches(&leaf, purpose, &[now, last]));
     if holds {
         Ok(Verdict::Renewed(renewed))
     } else {
-        replace(host, now)
+        issue(&Authority::new(now)?, purpose, now).map(Verdict::Replaced)
     }
 }
 
-/// A new authority and a certificate by it.
-fn replace(host: &str, now: Duration) -> Result<Verdict, Error> {
-    let key = generate()?;
-    let certificate = authority_params(now)
-        .self_signed(&key)
-        .map_err(refused(host))?;
-    let authority = Authority {
-        certificate: certificate.der().clone(),
-        pem: certificate.pem(),
-        key_pem: key.serialize_pem(),
-        key,
-    };
-    authority.issue(host, now).map(Verdict::Replaced)
-}
-
-/// The authority of one cluster.
-struct Authority {
-    certificate: CertificateDer<'static>,
-    pem: String,
-    key: KeyPair,
-    key_pem: String,
-}
-
-impl Authority {
-    /// The stored one, if certificate and key belong together.
-    fn read(stored: &Credentials) -> Option<Self> {
-        let (certificate, _) = pair(stored, CA_CERTIFICATE, CA_KEY)?;
-        let pem = stored.get(CA_CERTIFICATE)?.clone();
-        let key_pem = stored.get(CA_KEY)?.clone();
-        Some(Self {
-            certificate,
-            pem,
-            key: KeyPair::from_pem(&key_pem).ok()?,
-            key_pem,
-        })
-    }
-
-    /// All keys of the Secret, with a new certificate for the instances.
-    fn issue(&self, host: &str, now: Duration) -> Result<Credentials, Error> {
-        let mut params = CertificateParams::new([host.to_owned()]).map_err(refused(host))?;
-        params.distinguished_name = DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "howdah-member");
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        params.use_authority_key_identifier_extension = true;
-        live(&mut params, now, LEAF);
-        let key = generate()?;
-        let issuer = Issuer::new(authority_params(now), &self.key);
-        let certificate = params.signed_by(&key, &issuer).map_err(refused(host))?;
-        Ok([
-            (CA_CERTIFICATE, self.pem.clone()),
-            (CA_KEY, self.key_pem.clone()),
-            (CERTIFICATE, certificate.pem()),
-            (KEY, key.serialize_pem()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into())
-    }
-
-    /// Whether members that trust this authority accept a certificate at all these times, from a
-    /// server of that name and from a client.
-    fn vouches(&self, leaf: &Pair, host: &str, times: &[Duration]) -> bool {
-        let mut roots = RootCertStore::empty();
-        let Ok(name) = ServerName::try_from(host) else {
-            return false;
-        };
-        if roots.add(self.certificate.clone()).is_err() {
-            return false;
-        }
-        let roots = Arc::new(roots);
-        let server = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider()).build();
-        let client = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-        let (Ok(server), Ok(client)) = (server, client) else {
-            return false;
-        };
-        times.iter().all(|time| {
-            let time = UnixTime::since_unix_epoch(*time);
-            let (certificate, _) = leaf;
-            server
-                .verify_server_cert(certificate, &[], &name, &[], time)
-                .is_ok()
-                && client.verify_client_cert(certificate, &[], time).is_ok()
-        })
+/// Members are each other's clients and servers.
+fn for_members(hosts: &[String]) -> Purpose<'_> {
+    Purpose {
+        hosts,
+        title: "howdah-member",
+        client: true,
+        life: LEAF,
     }
 }
 
-type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
-
-/// A certificate and its key, if both can be read and belong together.
-fn pair(stored: &Credentials, certificate: &str, key: &str) -> Option<Pair> {
-    let text = |key: &str| {
-        let text = stored.get(key)?;
-        (text.len() <= MOST_BYTES).then_some(text.as_bytes())
-    };
-    let certificate = CertificateDer::from_pem_slice(text(certificate)?).ok()?;
-    let key = PrivateKeyDer::from_pem_slice(text(key)?).ok()?;
-    let chain = vec![certificate.clone()];
-    let together = CertifiedKey::from_der(chain, key.clone_key(), &provider()).ok()?;
-    together.keys_match().ok()?;
-    Some((certificate, key))
-}
-
-/// The same at every renewal, except for its time, which no verifier looks at in an issuer's name.
-fn authority_params(now: Duration) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "howdah-members");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    live(&mut params, now, AUTHORITY);
-    params
-}
-
-fn live(params: &mut CertificateParams, now: Duration, life: Duration) {
-    let start = rcgen::date_time_ymd(1970, 1, 1) + now.saturating_sub(BACK);
-    params.not_before = start;
-    params.not_after = start + life;
-}
-
-fn generate() -> Result<KeyPair, Error> {
-    KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(Error::Key)
-}
-
-fn refused(host: &str) -> impl FnOnce(rcgen::Error) -> Error {
-    let host = host.to_owned();
-    move |source| Error::Issue { host, source }
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
+/// All keys of the Secret, with a new certificate for the instances.
+fn issue(authority: &Authority, purpose: Purpose<'_>, now: Duration) -> Result<Credentials, Error> {
+    let (certificate, key) = authority.issue(purpose, now)?;
+    Ok([
+        (CA_CERTIFICATE, authority.pem.clone()),
+        (CA_KEY, authority.key_pem.clone()),
+        (CERTIFICATE, certificate),
+        (KEY, key),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificates::MOST_BYTES;
 
     const HOST: &str = "members.a.default";
     const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -266,7 +117,7 @@ mod tests {
         for (trusts, shows) in [(&made, &renewed), (&renewed, &made)] {
             let authority = Authority::read(trusts).unwrap();
             let leaf = pair(shows, CERTIFICATE, KEY).unwrap();
-            assert!(authority.vouches(&leaf, HOST, &[later]));
+            assert!(authority.vouches(&leaf, for_members(&[HOST.to_owned()]), &[later]));
         }
     }
 
@@ -282,11 +133,19 @@ mod tests {
         let made = made(HOST, NOW);
         let authority = Authority::read(&made).unwrap();
         let leaf = pair(&made, CERTIFICATE, KEY).unwrap();
-        assert!(authority.vouches(&leaf, HOST, &[NOW, NOW + days(358)]));
-        assert!(!authority.vouches(&leaf, HOST, &[NOW + days(361)]));
-        assert!(!authority.vouches(&leaf, HOST, &[NOW - days(2)]));
-        assert!(!authority.vouches(&leaf, "members.b.default", &[NOW]));
-        assert!(!authority.vouches(&leaf, "a", &[NOW]));
+        assert!(authority.vouches(
+            &leaf,
+            for_members(&[HOST.to_owned()]),
+            &[NOW, NOW + days(358)]
+        ));
+        assert!(!authority.vouches(&leaf, for_members(&[HOST.to_owned()]), &[NOW + days(361)]));
+        assert!(!authority.vouches(&leaf, for_members(&[HOST.to_owned()]), &[NOW - days(2)]));
+        assert!(!authority.vouches(
+            &leaf,
+            for_members(&["members.b.default".to_owned()]),
+            &[NOW]
+        ));
+        assert!(!authority.vouches(&leaf, for_members(&["a".to_owned()]), &[NOW]));
     }
 
     #[test]

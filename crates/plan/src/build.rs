@@ -5,6 +5,7 @@
 mod claim;
 mod config_map;
 mod container;
+mod pgbouncer;
 mod pod;
 mod rbac;
 mod secret;
@@ -22,7 +23,7 @@ use crate::instances::Selection;
 use crate::metadata::generated_meta;
 use crate::validated::{Generated, ValidatedCluster};
 
-pub use secret::{credentials_secret, peer_secret};
+pub use secret::{credentials_secret, peer_secret, ssl_secret};
 
 /// Everything that a cluster needs right now, besides its credentials.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -35,8 +36,8 @@ pub struct Objects {
     pub role_binding: RoleBinding,
     /// Connection details for applications.
     pub binding_secret: Secret,
-    /// Configuration files of Postgres.
-    pub config_map: ConfigMap,
+    /// Configuration files of Postgres, and of what runs beside it.
+    pub config_maps: Vec<ConfigMap>,
     /// Ways to the instances.
     pub services: Vec<Service>,
     /// Volumes of the instances that should exist, in the order of `pods`.
@@ -56,9 +57,9 @@ pub fn build(
     selection: &Selection,
     may_bootstrap: bool,
 ) -> Objects {
-    let config_map = config_map::config_map(cluster, credentials);
+    let config_maps = config_map::config_maps(cluster, credentials);
     let files = pod::Files {
-        config_hash: hash(&(&config_map.data, credentials)),
+        config_hash: config_hash(&config_maps, credentials),
         may_bootstrap,
         not_disruptible: selection.not_disruptible.as_ref(),
     };
@@ -78,8 +79,14 @@ pub fn build(
             .map(|name| pod::pod(cluster, name, &files))
             .collect(),
         generated: generated(cluster),
-        config_map,
+        config_maps,
     }
+}
+
+/// Changes with anything that is mounted: a kubelet looks at a Pod's files when the Pod changes.
+fn config_hash(config_maps: &[ConfigMap], credentials: &Credentials) -> String {
+    let data: Vec<_> = config_maps.iter().map(|map| &map.data).collect();
+    hash(&(data, credentials))
 }
 
 fn generated(cluster: &ValidatedCluster) -> Generated {

@@ -14,8 +14,8 @@ const USERNAMES: [(&str, &str); 6] = [
     (REPLICATION_USERNAME, "replicator"),
     (AUTHENTICATOR_USERNAME, "authenticator"),
     ("restapi-username", "superuser"),
-    ("PGBOUNCER_ADMIN_USERNAME", "pgbouncer_admin"),
-    ("PGBOUNCER_STATS_USERNAME", "pgbouncer_stats"),
+    (POOLER_ADMIN_USERNAME, "pgbouncer_admin"),
+    (POOLER_STATS_USERNAME, "pgbouncer_stats"),
 ];
 
 /// Keys that hold passwords.
@@ -52,6 +52,11 @@ pub const AUTHENTICATOR_USERNAME: &str = "authenticator-username";
 pub const AUTHENTICATOR_PASSWORD: &str = "authenticator-password";
 /// Key of the password of the instances' REST interface.
 pub const RESTAPI_PASSWORD: &str = "restapi-password";
+
+/// Key of the name of the pooler's administrator.
+pub const POOLER_ADMIN_USERNAME: &str = "PGBOUNCER_ADMIN_USERNAME";
+/// Key of the name of the user who may look at the pooler.
+pub const POOLER_STATS_USERNAME: &str = "PGBOUNCER_STATS_USERNAME";
 
 /// Keys for which a password must be generated: neither stored nor provided by the user.
 pub fn missing_passwords(stored: &Credentials, provided: &Credentials) -> Vec<&'static str> {

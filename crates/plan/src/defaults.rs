@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use howdah_api::{
-    InstanceProfileSpec, ParameterValue, PoolingConfigSpec, PostgresConfigSpec,
-    PostgresConfigStatus, SGInstanceProfile, SGPoolingConfig, SGPostgresConfig,
+    InstanceProfileSpec, ParameterValue, PgBouncerStatus, PoolingConfigSpec, PoolingConfigStatus,
+    PostgresConfigSpec, PostgresConfigStatus, SGInstanceProfile, SGPoolingConfig, SGPostgresConfig,
 };
 use howdah_types::PgMajor;
 
 use crate::parameters::{builtin, is_blocked};
+use crate::pooling;
 
 /// One CPU and 2Gi.
 pub(crate) fn profile(name: &str) -> SGInstanceProfile {
@@ -36,5 +37,11 @@ pub(crate) fn postgres_config(name: &str, major: PgMajor) -> SGPostgresConfig {
 
 /// No setting at all.
 pub(crate) fn pooling_config(name: &str) -> SGPoolingConfig {
-    SGPoolingConfig::new(name, PoolingConfigSpec::default())
+    let mut config = SGPoolingConfig::new(name, PoolingConfigSpec::default());
+    config.status = Some(PoolingConfigStatus {
+        pg_bouncer: Some(PgBouncerStatus {
+            default_parameters: pooling::defaults(),
+        }),
+    });
+    config
 }

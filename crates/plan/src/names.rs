@@ -6,6 +6,8 @@ use howdah_types::{ClusterName, InstanceName, PgMajor};
 
 /// Container that runs Postgres.
 pub const PATRONI: &str = "patroni";
+/// Container that runs the connection pooler.
+pub const PGBOUNCER: &str = "pgbouncer";
 /// Container with psql and other tools.
 pub const POSTGRES_UTIL: &str = "postgres-util";
 
@@ -44,9 +46,19 @@ impl Names<'_> {
         format!("{}-postgresql-conf", self.0)
     }
 
+    /// ConfigMap with the configuration of the connection pooler; a ConfigMap's name need not fit a label.
+    pub fn pooling_config_map(self) -> String {
+        format!("{}-connection-pooling-config", self.0)
+    }
+
     /// Secret with which the instances know each other.
     pub fn peer(self) -> String {
         format!("{}-peer", self.0)
+    }
+
+    /// Secret with the certificate that clients see.
+    pub fn ssl(self) -> String {
+        format!("{}-ssl", self.0)
     }
 
     /// ServiceAccount, Role and RoleBinding of the instances.
@@ -104,6 +116,7 @@ mod tests {
             names.binding(),
             names.postgres_config_map(),
             names.peer(),
+            names.ssl(),
             names.service_account(),
             names.default_config(),
             names.default_postgres_config("18".parse().unwrap()),

@@ -64,9 +64,9 @@ pub fn wanted_pooling_config(name: &ClusterName, spec: &ClusterSpec) -> Wanted {
 /// A key of a Secret that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedSecretKey<'a> {
-    /// The field that names it, below `spec.configurations`.
+    /// The field that names it.
     pub field: &'static str,
-    /// Which key of the credentials Secret it fills; none for the service binding.
+    /// Which key of the credentials Secret it fills; none for the service binding and for certificates.
     pub credential: Option<&'static str>,
     /// Secret and key.
     pub selector: &'a SecretKeySelector,
@@ -74,56 +74,64 @@ pub struct WantedSecretKey<'a> {
 
 /// Every Secret key that a cluster names.
 pub fn wanted_secret_keys(spec: &ClusterSpec) -> Vec<WantedSecretKey<'_>> {
-    let Some(configurations) = &spec.configurations else {
-        return Vec::new();
-    };
-    let credentials = configurations.credentials.as_ref();
+    let configurations = spec.configurations.as_ref();
+    let ssl = Some(&spec.postgres.ssl).filter(|ssl| ssl.enabled);
+    let credentials = configurations.and_then(|c| c.credentials.as_ref());
     let users = credentials.and_then(|c| c.users.as_ref());
     let superuser = users.and_then(|u| u.superuser.as_ref());
     let replication = users.and_then(|u| u.replication.as_ref());
     let authenticator = users.and_then(|u| u.authenticator.as_ref());
     let rest = credentials.and_then(|c| c.patroni.as_ref()?.rest_api_password.as_ref());
-    let binding = configurations
-        .binding
-        .as_ref()
-        .and_then(|b| b.password.as_ref());
+    let binding = configurations.and_then(|c| c.binding.as_ref()?.password.as_ref());
+    let certificate = ssl.and_then(|ssl| ssl.certificate_secret_key_selector.as_ref());
+    let private_key = ssl.and_then(|ssl| ssl.private_key_secret_key_selector.as_ref());
     [
         (
-            "credentials.users.superuser.username",
+            "spec.configurations.credentials.users.superuser.username",
             Some(SUPERUSER_USERNAME),
             username(superuser),
         ),
         (
-            "credentials.users.superuser.password",
+            "spec.configurations.credentials.users.superuser.password",
             Some(SUPERUSER_PASSWORD),
             password(superuser),
         ),
         (
-            "credentials.users.replication.username",
+            "spec.configurations.credentials.users.replication.username",
             Some(REPLICATION_USERNAME),
             username(replication),
         ),
         (
-            "credentials.users.replication.password",
+            "spec.configurations.credentials.users.replication.password",
             Some(REPLICATION_PASSWORD),
             password(replication),
         ),
         (
-            "credentials.users.authenticator.username",
+            "spec.configurations.credentials.users.authenticator.username",
             Some(AUTHENTICATOR_USERNAME),
             username(authenticator),
         ),
         (
-            "credentials.users.authenticator.password",
+            "spec.configurations.credentials.users.authenticator.password",
             Some(AUTHENTICATOR_PASSWORD),
             password(authenticator),
         ),
         (
-            "credentials.patroni.restApiPassword",
+            "spec.configurations.credentials.patroni.restApiPassword",
             Some(RESTAPI_PASSWORD),
             rest,
         ),
         (BINDING_PASSWORD, None, binding),
+        (
+            "spec.postgres.ssl.certificateSecretKeySelector",
+            None,
+            certificate,
+        ),
+        (
+            "spec.postgres.ssl.privateKeySecretKeySelector",
+            None,
+            private_key,
+        ),
     ]
     .into_iter()
     .filter_map(|(field, credential, selector)| {
@@ -144,8 +152,8 @@ fn password(user: Option<&UserCredentials>) -> Option<&SecretKeySelector> {
     user.and_then(|user| user.password.as_ref())
 }
 
-/// The field of the service binding's password, below `spec.configurations`.
-pub(crate) const BINDING_PASSWORD: &str = "binding.password";
+/// The field of the service binding's password.
+pub(crate) const BINDING_PASSWORD: &str = "spec.configurations.binding.password";
 
 /// What was found of a cluster's references.
 #[derive(Debug, Clone, Default, PartialEq)]

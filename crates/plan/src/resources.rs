@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as CoreQuantity;
 
 use crate::invalid::Invalid;
-use crate::names::{PATRONI, POSTGRES_UTIL};
+use crate::names::{PATRONI, PGBOUNCER, POSTGRES_UTIL};
 
 const MIB: u64 = 1 << 20;
 
@@ -23,6 +23,8 @@ type Amounts = BTreeMap<String, CoreQuantity>;
 pub struct Resources {
     /// Of the container that runs Postgres.
     pub patroni: Option<ResourceRequirements>,
+    /// Of the connection pooler.
+    pub pgbouncer: Option<ResourceRequirements>,
     /// Of the container with tools.
     pub postgres_util: Option<ResourceRequirements>,
     /// CPU of Postgres in thousandths.
@@ -48,11 +50,14 @@ pub fn resources(
     let limit = reader.amount("spec", &profile.cpu, &profile.memory)?;
     let util = reader.sidecar(profile, limit, POSTGRES_UTIL)?;
     let total = reader.total(profile, limit)?;
-    let sidecars: Vec<_> = if spec.pods.disable_postgres_util {
-        vec![]
-    } else {
-        vec![util.request]
-    };
+    let pgbouncer = reader.sidecar(profile, limit, PGBOUNCER)?;
+    let sidecars: Vec<_> = [
+        (!spec.pods.disable_connection_pooling).then_some(pgbouncer.request),
+        (!spec.pods.disable_postgres_util).then_some(util.request),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let options = spec.pods.resources.clone().unwrap_or_default();
     let switched_off = SwitchedOff::of(spec);
     let split = !options.disable_resources_requests_split_from_total && !switched_off.sidecars;
@@ -74,14 +79,17 @@ pub fn resources(
         requests.extend(huge_pages(profile.huge_pages.as_ref()));
         (Some(limits), requests)
     });
-    let util_limits = options
-        .enable_cluster_limits_requirements
-        .then(|| amounts(util.limit));
-    let postgres_util = (!switched_off.sidecars).then(|| (util_limits, amounts(util.request)));
+    let beside = |sidecar: &Sidecar| {
+        let limits = options
+            .enable_cluster_limits_requirements
+            .then(|| amounts(sidecar.limit));
+        (!switched_off.sidecars).then(|| (limits, amounts(sidecar.request)))
+    };
     let capacity = capacity(limit, own(PATRONI))?;
     Ok(Resources {
         patroni: requirements(patroni, own(PATRONI)),
-        postgres_util: requirements(postgres_util, own(POSTGRES_UTIL)),
+        pgbouncer: requirements(beside(&pgbouncer), own(PGBOUNCER)),
+        postgres_util: requirements(beside(&util), own(POSTGRES_UTIL)),
         cpu_millis: capacity.cpu,
         memory: capacity.memory,
     })

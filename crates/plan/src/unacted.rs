@@ -8,14 +8,12 @@ use howdah_api::cluster::{
     AutoscalingMode, Configurations, Flavor, InitializationMode, Pods, Replication, RolloutMethod,
     RolloutType,
 };
-use howdah_types::ClusterName;
 use serde_json::Value;
 
 use crate::ha::ACTED_ON;
-use crate::names::Names;
 
 /// The paths of the fields that a cluster sets and that have no effect.
-pub fn unacted(name: &ClusterName, spec: &ClusterSpec) -> Vec<String> {
+pub fn unacted(spec: &ClusterSpec) -> Vec<String> {
     let mut found = Found::default();
     top_level(spec, &mut found);
     postgres(spec, &mut found);
@@ -25,7 +23,7 @@ pub fn unacted(name: &ClusterName, spec: &ClusterSpec) -> Vec<String> {
     pods(&spec.pods, &mut found);
     services(spec, &mut found);
     if let Some(configurations) = &spec.configurations {
-        configuration(name, configurations, &mut found);
+        configuration(configurations, &mut found);
     }
     found.0
 }
@@ -77,16 +75,6 @@ fn postgres(spec: &ClusterSpec, found: &mut Found) {
         "spec.postgres.flavor",
     );
     found.when(!postgres.extensions.is_empty(), "spec.postgres.extensions");
-    let ssl = &postgres.ssl;
-    found.when(ssl.duration.is_some(), "spec.postgres.ssl.duration");
-    found.when(
-        ssl.certificate_secret_key_selector.is_some(),
-        "spec.postgres.ssl.certificateSecretKeySelector",
-    );
-    found.when(
-        ssl.private_key_secret_key_selector.is_some(),
-        "spec.postgres.ssl.privateKeySecretKeySelector",
-    );
 }
 
 fn replicas(replication: &Replication, found: &mut Found) {
@@ -153,15 +141,8 @@ fn services(spec: &ClusterSpec, found: &mut Found) {
     found.when(custom, "spec.postgresServices.primary.customPorts");
 }
 
-fn configuration(name: &ClusterName, configurations: &Configurations, found: &mut Found) {
+fn configuration(configurations: &Configurations, found: &mut Found) {
     let at = |path: &str| format!("spec.configurations.{path}");
-    let default = Names(name).default_config();
-    let pooling = configurations.sg_pooling_config.as_ref();
-    found.when(
-        pooling.is_some_and(|name| *name != default),
-        &at("sgPoolingConfig"),
-    );
-    found.when(configurations.pooling.is_some(), &at("pooling"));
     let queries = configurations.postgres_exporter.as_ref();
     found.when(
         queries.is_some_and(|e| e.queries.is_some()),
@@ -216,10 +197,7 @@ mod tests {
     use super::*;
 
     fn of(spec: Value) -> Vec<String> {
-        unacted(
-            &"a".parse().unwrap(),
-            &serde_json::from_value(spec).unwrap(),
-        )
+        unacted(&serde_json::from_value(spec).unwrap())
     }
 
     #[test]
@@ -230,7 +208,8 @@ mod tests {
             "pods": {"persistentVolume": {"size": "5Gi"}, "disableEnvoy": true},
             "replication": {"mode": "async", "role": "ha-read"},
             "configurations": {
-                "sgPoolingConfig": "a-default",
+                "sgPoolingConfig": "mine",
+                "pooling": {"pgBouncer": {"pgbouncer.ini": {"pgbouncer": {"pool_mode": "transaction"}}}},
                 "patroni": {"dynamicConfig": {"postgresql": {"pg_hba": []}}},
             },
         });

@@ -5,12 +5,13 @@
 
 mod binding;
 mod configuration;
+mod images;
 mod limits;
 mod secrets;
 
 use howdah_api::SGCluster;
 use howdah_api::cluster::ClusterSpec;
-use howdah_types::catalogue::{Catalogue, ComponentName};
+use howdah_types::catalogue::Catalogue;
 use howdah_types::{ClusterName, PgVersion, Quantity};
 
 use crate::ha;
@@ -20,7 +21,7 @@ use crate::references::References;
 use crate::resources::anti_affinity;
 use crate::roles::Roles;
 use crate::unacted::unacted;
-use crate::validated::{Images, ValidatedCluster};
+use crate::validated::ValidatedCluster;
 use crate::version;
 
 /// Everything that `validate` looks at.
@@ -62,9 +63,11 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
     let configuration = problems.take(configuration::configuration(scope, version));
     let hba_rules = problems.take(user_hba(spec));
     let provided = problems.take(secrets::provided(scope));
+    let server_tls = problems.take(secrets::server_tls(scope));
     let binding = problems.take(binding::binding(spec, inputs.references));
     let instances = problems.take(limits::instances(spec));
     let ha = problems.take(ha::settings(spec));
+    let images = problems.take(images::images(scope, version));
     problems.take(limits::volume(scope));
 
     let found = (
@@ -75,6 +78,8 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         binding,
         instances,
         ha,
+        images,
+        server_tls,
     );
     let (
         Some(version),
@@ -84,6 +89,8 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         Some(binding),
         Some(instances),
         Some(ha),
+        Some(images),
+        Some(server_tls),
     ) = found
     else {
         return Err(problems.0);
@@ -91,16 +98,17 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
-    let mut not_acted_on = unacted(&name, spec);
+    let mut not_acted_on = unacted(spec);
     not_acted_on.extend(configuration.not_acted_on);
     Ok(ValidatedCluster {
-        images: images(inputs.catalogue, version),
+        images,
         uid: metadata.uid.clone().unwrap_or_default(),
         name,
         namespace,
         instances,
         version,
         parameters: configuration.parameters,
+        pooling: configuration.pooling,
         ha,
         roles: Roles::new(instances, &spec.replication.clone().unwrap_or_default()),
         hba_rules,
@@ -108,6 +116,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         anti_affinity: anti_affinity(spec),
         binding,
         provided_credentials,
+        server_tls,
         generated: configuration.generated,
         postgres_config: configuration.postgres_config,
         not_acted_on,
@@ -156,27 +165,6 @@ fn user_hba(spec: &ClusterSpec) -> Result<Vec<String>, Vec<Invalid>> {
         .map_err(|_| vec![Invalid::config(hba::FIELD, "must be a list of texts")])?;
     hba::check(&rules)?;
     Ok(rules)
-}
-
-/// The image of a version that was resolved from this catalogue, and of the tools for it.
-fn images(catalogue: &Catalogue, version: PgVersion) -> Images {
-    let text = version.to_string();
-    let postgres = catalogue
-        .find(ComponentName::Postgres, &text)
-        .map(|component| component.image.clone())
-        .unwrap_or_default();
-    let tools = catalogue
-        .find(ComponentName::PostgresUtil, &text)
-        .or_else(|| {
-            let major = u32::from(version.major().number());
-            catalogue.newest_of_major(ComponentName::PostgresUtil, major)
-        })
-        .or_else(|| catalogue.newest(ComponentName::PostgresUtil));
-    Images {
-        // The image of Postgres has the same tools.
-        postgres_util: tools.map_or_else(|| postgres.clone(), |component| component.image.clone()),
-        postgres,
-    }
 }
 
 #[cfg(test)]

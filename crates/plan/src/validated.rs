@@ -7,8 +7,10 @@ use howdah_types::{ClusterName, PgVersion};
 use crate::credentials::Credentials;
 use crate::ha;
 use crate::parameters::Parameters;
+use crate::pooling::Pooling;
 use crate::resources::Resources;
 use crate::roles::Roles;
+use crate::server_tls::ServerTls;
 
 /// Only `validate` makes one, so whoever holds one need not check anything again.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,8 @@ pub struct ValidatedCluster {
     pub images: Images,
     /// Everything for `postgresql.conf`, all layers merged.
     pub parameters: Parameters,
+    /// Everything for the connection pooler; none where it is switched off.
+    pub pooling: Option<Pooling>,
     /// How the instances keep the cluster available.
     pub ha: ha::Settings,
     /// What each instance is for.
@@ -42,6 +46,8 @@ pub struct ValidatedCluster {
     pub binding: Binding,
     /// User names and passwords from the user's own Secrets, by key of the credentials Secret.
     pub provided_credentials: Credentials,
+    /// Where the certificate that clients see comes from.
+    pub server_tls: ServerTls,
     /// Configuration objects to create because the user named none.
     pub generated: Generated,
     /// Name of the SGPostgresConfig in use.
@@ -55,12 +61,14 @@ pub struct ValidatedCluster {
 }
 
 /// Images of the containers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Images {
     /// Image of `patroni`.
     pub postgres: String,
     /// Image of `postgres-util`.
     pub postgres_util: String,
+    /// Image of `pgbouncer`; empty where there is none.
+    pub pgbouncer: String,
 }
 
 /// What the service binding Secret says besides host and port.

@@ -55,7 +55,8 @@ SELECT rolsuper, rolreplication, rolcanlogin, rolpassword,
 FROM pg_catalog.pg_authid WHERE rolname = $1";
 
 impl Session {
-    /// Gives every role its rights and password; tells how many roles were changed, none at rest.
+    /// Gives every role its rights and password, and the pooler's role its function; tells how many of these were
+    /// changed, none at rest.
     pub async fn ensure_roles(&self, credentials: &Credentials) -> Result<u32, Error> {
         let none = Rights {
             superuser: false,
@@ -79,6 +80,8 @@ impl Session {
         ] {
             changed += u32::from(self.ensure_role(credential, rights).await?);
         }
+        let authenticator = &credentials.authenticator.name;
+        changed += u32::from(self.ensure_lookup(authenticator).await?);
         Ok(changed)
     }
 

@@ -281,6 +281,18 @@ pub(crate) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     })
 }
 
+/// A column of a row by its place, read without a panic.
+pub(crate) fn at<'a, T: tokio_postgres::types::FromSql<'a>>(
+    what: &'static str,
+    row: &'a Row,
+    place: usize,
+) -> Result<T, Error> {
+    row.try_get(place).map_err(|source| Error::Answer {
+        what,
+        source: Box::new(source),
+    })
+}
+
 /// A column of text that is parsed; none for NULL.
 pub(crate) fn parsed<T>(what: &'static str, row: &Row, name: &str) -> Result<Option<T>, Error>
 where

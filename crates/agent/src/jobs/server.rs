@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::{Error, inspect};
 use crate::member::{Member, Running};
+use crate::pooler;
 use crate::view::{Contact, Phase};
 
 /// How long a start is awaited; what takes longer goes on by itself.
@@ -125,6 +126,7 @@ pub(super) async fn stop(member: &Member) -> Result<(), Error> {
         view.phase = Phase::Stopping;
         view.routed = false;
     });
+    pooler::hold(member).await;
     let stopped = running.postmaster.stop(StopMode::Fast, STOP).await;
     let stopped = stopped.map_err(|source| Error::Postmaster {
         what: "stop postgres",

@@ -148,6 +148,8 @@ impl Instance {
             pod_name: self.name.clone(),
             pod_namespace: "default".to_owned(),
             pod_uid: uid,
+            pgport: String::new(),
+            server_tls: String::new(),
             pod_ip: ip,
         };
         let (stop, stopped) = oneshot::channel();

@@ -6,6 +6,7 @@ mod kubectl;
 mod lifecycle;
 mod machine;
 mod objects;
+mod pooler;
 mod references;
 mod refusals;
 mod restarts;

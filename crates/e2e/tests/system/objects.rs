@@ -104,18 +104,20 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
         same("the timeline", &report["timeline"], &json!(2))?;
         let containers = pod["spec"]["containers"].as_array().context("containers")?;
         let names: Vec<_> = containers.iter().map(|it| text(it, "/name")).collect();
-        ensure!(names == ["patroni", "postgres-util"], "{names:?}");
-        let ports: Vec<_> = containers[0]["ports"]
-            .as_array()
-            .into_iter()
-            .flatten()
+        ensure!(
+            names == ["patroni", "pgbouncer", "postgres-util"],
+            "{names:?}"
+        );
+        let ports: Vec<_> = containers
+            .iter()
+            .flat_map(|container| container["ports"].as_array().into_iter().flatten())
             .map(|port| (text(port, "/name"), port["containerPort"].as_u64()))
             .collect();
         let expected = [
-            ("pgport", Some(5432)),
             ("pgreplication", Some(5432)),
             ("patroniport", Some(8008)),
             ("peer", Some(8009)),
+            ("pgport", Some(6432)),
         ];
         ensure!(ports == expected, "{ports:?}");
     }

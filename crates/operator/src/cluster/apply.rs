@@ -100,9 +100,11 @@ impl Writer<'_> {
                 &objects.role_binding,
             )
             .await?,
-            applied(context, namespace, &owned.config_maps, &objects.config_map).await?,
             applied(context, namespace, &owned.secrets, &objects.binding_secret).await?,
         ];
+        for map in &objects.config_maps {
+            changes.push(applied(context, namespace, &owned.config_maps, map).await?);
+        }
         for service in &objects.services {
             changes.push(applied(context, namespace, &owned.services, service).await?);
         }

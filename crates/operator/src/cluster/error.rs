@@ -37,7 +37,9 @@ pub(crate) enum Error {
     #[error("generate a password")]
     Password(#[source] crate::passwords::Error),
     #[error("make the certificate of the instances")]
-    Certificate(#[source] crate::peer_tls::Error),
+    Certificate(#[source] crate::certificates::Error),
+    #[error("make the certificate that clients see")]
+    ServerCertificate(#[source] crate::certificates::Error),
 }
 
 impl Error {
@@ -72,12 +74,15 @@ impl Error {
             Self::Write { .. } => "write",
             Self::Delete { .. } => "delete",
             Self::Password(_) => "password",
-            Self::Certificate(_) => "certificate",
+            Self::Certificate(_) | Self::ServerCertificate(_) => "certificate",
         }
     }
 
     /// What the server said, in words for people.
     pub(crate) fn refusal_message(&self) -> Option<String> {
+        if let Self::ServerCertificate(given @ crate::certificates::Error::Given) = self {
+            return Some(given.to_string());
+        }
         let status = self.refusal()?;
         Some(format!("the server refused to {self}: {}", status.message))
     }
@@ -90,7 +95,7 @@ impl Error {
                 KubeError::Api(status) => Some(status),
                 _ => None,
             },
-            Self::Password(_) | Self::Certificate(_) => None,
+            Self::Password(_) | Self::Certificate(_) | Self::ServerCertificate(_) => None,
         }
     }
 }

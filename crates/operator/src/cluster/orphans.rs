@@ -23,13 +23,7 @@ pub(super) async fn remove(
 ) -> Result<(), Error> {
     let owned = &found.owned;
     sweep(context, found, &owned.services, &objects.services).await?;
-    sweep(
-        context,
-        found,
-        &owned.config_maps,
-        from_ref(&objects.config_map),
-    )
-    .await?;
+    sweep(context, found, &owned.config_maps, &objects.config_maps).await?;
     sweep(
         context,
         found,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use howdah_api::labels::OPERATOR_MANAGER;
 use howdah_plan::ValidatedCluster;
 use howdah_plan::build::peer_secret;
+use howdah_plan::credentials::Credentials;
 use howdah_plan::names::Names;
 use howdah_plan::peer::host;
 use jiff::Timestamp;
@@ -27,12 +28,12 @@ use crate::peer_tls::{Verdict, judge};
 /// How often certificates are looked at when nothing else happens.
 pub(super) const LOOKED_AT: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Makes sure that the Secret is there and good for long enough.
+/// Makes sure that the Secret is there and good for long enough; gives its content.
 pub(super) async fn ensure(
     context: &Context,
     found: &Found,
     valid: &ValidatedCluster,
-) -> Result<(), Error> {
+) -> Result<Credentials, Error> {
     let name = Names(&valid.name).peer();
     let secrets = &found.owned.secrets;
     let stored = secrets.iter().find(|secret| secret.name_any() == name);
@@ -42,26 +43,29 @@ pub(super) async fn ensure(
     match (verdict, stored) {
         (Verdict::Good, Some(stored)) => {
             let planned = peer_secret(valid, &content);
-            keep_metadata(context, found, stored, &planned).await
+            keep_metadata(context, found, stored, &planned).await?;
+            Ok(content)
         }
         (Verdict::Renewed(content), Some(stored)) if stored.immutable != Some(true) => {
             info!(secret = name, "renewing the certificate of the instances");
-            renew(context, found, stored, &peer_secret(valid, &content)).await
+            renew(context, found, stored, &peer_secret(valid, &content)).await?;
+            Ok(content)
         }
         (Verdict::Renewed(content) | Verdict::Replaced(content), stored) => {
-            replace(context, found, stored, &peer_secret(valid, &content)).await
+            replace(context, found, stored, &peer_secret(valid, &content)).await?;
+            Ok(content)
         }
         // Without a Secret there is nothing that could be good.
-        (Verdict::Good, None) => Ok(()),
+        (Verdict::Good, None) => Ok(content),
     }
 }
 
-fn now() -> Duration {
+pub(super) fn now() -> Duration {
     Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default()
 }
 
 /// Labels, annotations and the owner follow the manifest.
-async fn keep_metadata(
+pub(super) async fn keep_metadata(
     context: &Context,
     found: &Found,
     stored: &Secret,
@@ -83,7 +87,7 @@ async fn keep_metadata(
 }
 
 /// Replaces the contents, provided that nobody wrote in between.
-async fn renew(
+pub(super) async fn renew(
     context: &Context,
     found: &Found,
     stored: &Secret,
@@ -107,7 +111,7 @@ async fn renew(
 
 /// Makes the Secret anew. One of the same name that is not ours could be of a type, or immutable, so
 /// that it cannot be brought to our shape.
-async fn replace(
+pub(super) async fn replace(
     context: &Context,
     found: &Found,
     stored: Option<&Secret>,

@@ -15,7 +15,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use super::dereference::{Found, dereference};
 use super::error::{Chain, Class};
-use super::{Error, apply, credentials, instances, peer, status};
+use super::{Error, apply, credentials, instances, peer, server_tls, status};
 use crate::context::Context;
 use crate::events::{Happening, Severity};
 
@@ -82,7 +82,7 @@ async fn pass(
                 return Err(error);
             }
             // Certificates end without a change that would cause a pass.
-            return Ok(Action::requeue(peer::LOOKED_AT));
+            return Ok(Action::requeue(server_tls::looked_at(&valid.server_tls)));
         }
     }
     Ok(Action::await_change())
@@ -91,7 +91,8 @@ async fn pass(
 /// Steps 3 to 5 for a cluster that is valid.
 async fn converge(context: &Context, found: &Found, valid: &ValidatedCluster) -> Result<(), Error> {
     let credentials = credentials::ensure(context, found, valid).await?;
-    peer::ensure(context, found, valid).await?;
+    let members = peer::ensure(context, found, valid).await?;
+    server_tls::ensure(context, found, valid, &members).await?;
     let selection = instances::select(found, valid);
     let objects = build(valid, &credentials.value, &selection, found.may_bootstrap());
     let applied = apply::apply(context, found, objects, &selection).await?;

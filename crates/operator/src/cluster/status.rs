@@ -65,10 +65,7 @@ pub(super) async fn write_invalid(
     problems: &[Invalid],
 ) -> Result<(), Error> {
     let now = Timestamp::now().to_string();
-    let name = found.cluster.name_any().parse().ok();
-    let not_acted_on = name
-        .map(|name| unacted(&name, &found.cluster.spec))
-        .unwrap_or_default();
+    let not_acted_on = unacted(&found.cluster.spec);
     let new = status(Seen {
         outcome: Outcome::Invalid(problems),
         not_acted_on: &not_acted_on,

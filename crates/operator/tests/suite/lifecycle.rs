@@ -21,7 +21,10 @@ async fn nine_lines_become_a_cluster() -> Result<()> {
     world.create_cluster(json!({})).await?;
     world.await_pods(&["a-0", "a-1", "a-2"]).await?;
     world.await_condition("Bootstrapped", "True").await?;
-    assert_eq!(world.names::<Secret>().await?, ["a", "a-binding", "a-peer"]);
+    assert_eq!(
+        world.names::<Secret>().await?,
+        ["a", "a-binding", "a-peer", "a-ssl"]
+    );
     assert_eq!(
         world.names::<Service>().await?[..4],
         ["a", "a-primary", "a-replicas", "a-rest"]

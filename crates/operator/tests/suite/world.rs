@@ -31,6 +31,7 @@ components:
 - {component: postgres, version: '18.6', image: test/postgres-18}
 - {component: postgres, version: '17.9', image: test/postgres-17}
 - {component: postgres-util, version: '18.6', image: test/postgres-util}
+- {component: pgbouncer, version: '1.26.1', image: test/pgbouncer}
 ";
 
 /// Kinds that a test can read and write.

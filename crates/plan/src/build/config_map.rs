@@ -1,18 +1,56 @@
-//! The configuration files that the agent turns into Postgres' own, and its own settings.
+//! The configuration files that the agent turns into those of Postgres and PgBouncer, and its own settings.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use crate::credentials::Credentials;
-use crate::credentials::REPLICATION_USERNAME;
+use crate::credentials::{
+    AUTHENTICATOR_USERNAME, Credentials, POOLER_ADMIN_USERNAME, POOLER_STATS_USERNAME,
+    REPLICATION_USERNAME,
+};
 use crate::hba;
 use crate::metadata::{Class, object_meta};
 use crate::names::Names;
 use crate::parameters;
+use crate::pooling::{self, Server, Users};
+use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
 
-pub(super) fn config_map(cluster: &ValidatedCluster, credentials: &Credentials) -> ConfigMap {
+/// All ConfigMaps of a cluster, that of Postgres first.
+pub(super) fn config_maps(cluster: &ValidatedCluster, credentials: &Credentials) -> Vec<ConfigMap> {
+    let mut maps = vec![postgres(cluster, credentials)];
+    maps.extend(pooling(cluster, credentials));
+    maps
+}
+
+fn pooling(cluster: &ValidatedCluster, credentials: &Credentials) -> Option<ConfigMap> {
+    let name = |key: &str| credentials.get(key).map_or("", String::as_str);
+    let settings = cluster.pooling.as_ref()?;
+    let users = Users {
+        authenticator: name(AUTHENTICATOR_USERNAME),
+        admin: name(POOLER_ADMIN_USERNAME),
+        stats: name(POOLER_STATS_USERNAME),
+    };
+    let tls = cluster.server_tls != ServerTls::Off;
+    let text = |server| pooling::render(settings, users, server, tls);
+    Some(ConfigMap {
+        metadata: object_meta(
+            cluster,
+            Names(&cluster.name).pooling_config_map(),
+            Class::Other,
+        ),
+        data: Some(BTreeMap::from([
+            ("pgbouncer.ini".to_owned(), text(Server::Postgres)),
+            (
+                "pgbouncer-forward.ini".to_owned(),
+                text(Server::OtherPooler),
+            ),
+        ])),
+        ..ConfigMap::default()
+    })
+}
+
+fn postgres(cluster: &ValidatedCluster, credentials: &Credentials) -> ConfigMap {
     let replication_user = credentials
         .get(REPLICATION_USERNAME)
         .map_or("replicator", String::as_str);

@@ -11,8 +11,9 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::service::{PEER_PORT, PG_PORT, REPLICATION_PORT, REST_PORT};
-use super::volume;
+use super::{pgbouncer, volume};
 use crate::names::{PATRONI, POSTGRES_UTIL, custom};
+use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
 
 const POSTGRES: i32 = 5432;
@@ -25,10 +26,13 @@ const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep infinity & wait $!
 
 /// The container that runs Postgres. It is called after Patroni because runbooks name it so.
 pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
+    let server_tls = cluster.server_tls != ServerTls::Off;
     let mut env = platform_env();
     env.extend([
         value("HOWDAH_CLUSTER", cluster.name.as_str()),
         value("HOWDAH_POSTGRES_VERSION", &cluster.version.to_string()),
+        value("HOWDAH_PGPORT", &client_port(cluster).to_string()),
+        value("HOWDAH_SERVER_TLS", if server_tls { "true" } else { "" }),
         field(
             "HOWDAH_MAY_BOOTSTRAP",
             &format!("metadata.annotations['{}']", labels::MAY_BOOTSTRAP),
@@ -39,12 +43,7 @@ pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
         name: PATRONI.to_owned(),
         image: Some(cluster.images.postgres.clone()),
         command: Some(vec!["howdah".to_owned(), "instance".to_owned()]),
-        ports: Some(vec![
-            port(PG_PORT, POSTGRES),
-            port(REPLICATION_PORT, POSTGRES),
-            port(REST_PORT, REST),
-            port(PEER_PORT, PEER),
-        ]),
+        ports: Some(postgres_ports(cluster)),
         readiness_probe: Some(probe(
             "/readiness",
             (None, 2, 6),
@@ -62,6 +61,28 @@ pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
         ..Container::default()
     };
     with_users(cluster, container)
+}
+
+/// Where clients of the Services are sent: to the pooler, if there is one.
+fn client_port(cluster: &ValidatedCluster) -> i32 {
+    match cluster.pooling {
+        Some(_) => pgbouncer::PORT,
+        None => POSTGRES,
+    }
+}
+
+/// The Services find a port by its name, in whatever container it is.
+fn postgres_ports(cluster: &ValidatedCluster) -> Vec<ContainerPort> {
+    let mut ports = Vec::new();
+    if client_port(cluster) == POSTGRES {
+        ports.push(port(PG_PORT, POSTGRES));
+    }
+    ports.extend([
+        port(REPLICATION_PORT, POSTGRES),
+        port(REST_PORT, REST),
+        port(PEER_PORT, PEER),
+    ]);
+    ports
 }
 
 /// The container with psql and other tools.
@@ -98,7 +119,7 @@ pub(super) fn users_own(cluster: &ValidatedCluster, given: &Container) -> Contai
 }
 
 /// Adds the mounts and variables that the user sets for this container.
-fn with_users(cluster: &ValidatedCluster, mut container: Container) -> Container {
+pub(super) fn with_users(cluster: &ValidatedCluster, mut container: Container) -> Container {
     let pods = &cluster.spec.pods;
     let name = &container.name;
     let mounts = of(&pods.custom_volume_mounts, name);
@@ -128,7 +149,7 @@ fn append<T>(list: &mut Option<Vec<T>>, more: Vec<T>) {
 }
 
 /// What both platforms set; first in the list, so that later values can refer to it.
-fn platform_env() -> Vec<EnvVar> {
+pub(super) fn platform_env() -> Vec<EnvVar> {
     vec![
         value("HOWDAH_ROOT", ""),
         value("HOWDAH_BIND_ADDRESS", ""),
@@ -161,7 +182,7 @@ fn field(name: &str, path: &str) -> EnvVar {
     }
 }
 
-fn port(name: &str, number: i32) -> ContainerPort {
+pub(super) fn port(name: &str, number: i32) -> ContainerPort {
     ContainerPort {
         name: Some(name.to_owned()),
         container_port: number,
@@ -189,7 +210,7 @@ fn probe(path: &str, ours: (Option<i32>, i32, i32), user: Option<&Numbers>) -> P
     }
 }
 
-fn unprivileged() -> SecurityContext {
+pub(super) fn unprivileged() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities {

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-use super::{container, volume};
+use super::{container, pgbouncer, volume};
 use crate::hash::hash;
 use crate::metadata::{Class, map, object_meta, pod_identity};
 use crate::names::Names;
@@ -73,6 +73,9 @@ fn metadata(cluster: &ValidatedCluster, instance: &InstanceName, files: &Files<'
 fn spec(cluster: &ValidatedCluster, instance: &InstanceName) -> PodSpec {
     let pods = &cluster.spec.pods;
     let mut containers = vec![container::patroni(cluster)];
+    if cluster.pooling.is_some() {
+        containers.push(pgbouncer::pgbouncer(cluster));
+    }
     if !pods.disable_postgres_util {
         containers.push(container::postgres_util(cluster));
     }

@@ -33,6 +33,16 @@ pub fn peer_secret(cluster: &ValidatedCluster, content: &Credentials) -> Secret 
     }
 }
 
+/// The Secret with the certificate that clients see; made and renewed by the operator.
+pub fn ssl_secret(cluster: &ValidatedCluster, content: &Credentials) -> Secret {
+    Secret {
+        metadata: object_meta(cluster, Names(&cluster.name).ssl(), Class::Other),
+        type_: Some("Opaque".to_owned()),
+        data: Some(bytes(content)),
+        ..Secret::default()
+    }
+}
+
 pub(super) fn binding_secret(cluster: &ValidatedCluster, credentials: &Credentials) -> Secret {
     let binding = &cluster.binding;
     let stored = |key: &str| credentials.get(key).cloned().unwrap_or_default();

@@ -22,6 +22,7 @@ fn catalogue() -> Catalogue {
         components: vec![
             component(ComponentName::Postgres),
             component(ComponentName::PostgresUtil),
+            component(ComponentName::Pgbouncer),
         ],
     }
 }
@@ -79,7 +80,7 @@ fn yaml(objects: &Objects) -> Value {
         objects.role,
         objects.role_binding,
         text(&objects.binding_secret),
-        objects.config_map,
+        objects.config_maps,
         objects.services,
         objects.claims.first(),
         objects.pods.first(),
@@ -213,7 +214,7 @@ fn modes_and_groups_reach_living_pods() {
     let plain = objects(&manifest(NINE_LINES), None);
     let grouped = objects(&manifest(&grouped), None);
     let ha = r#"{"mode":"strict-sync","syncInstances":1,"profile":"default"}"#;
-    assert_eq!(grouped.config_map.data.unwrap()["ha.json"], ha);
+    assert_eq!(grouped.config_maps[0].data.as_ref().unwrap()["ha.json"], ha);
     let tags: Vec<_> = grouped
         .pods
         .iter()

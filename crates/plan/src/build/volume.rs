@@ -8,15 +8,26 @@ use k8s_openapi::api::core::v1::{
 
 use crate::names::{self, Names, custom};
 use crate::peer::MOUNTED;
+use crate::server_tls::{self, ServerTls};
 use crate::validated::ValidatedCluster;
 
 const SOCKET: &str = "socket";
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
 const PEER: &str = "peer";
+const POOLING: &str = "pooling";
+const PGBOUNCER: &str = "pgbouncer";
+const SSL: &str = "ssl";
+const TLS: &str = "tls";
 
 /// Folder of the server's socket, shared by the containers of a Pod.
 pub(super) const SOCKET_PATH: &str = "/var/run/postgresql";
+
+/// Folder of the pooler's files, which the agent writes.
+pub(super) const PGBOUNCER_PATH: &str = "/etc/pgbouncer";
+
+/// Folder with the certificate in the form that servers read, which the agent writes.
+const TLS_PATH: &str = "/etc/howdah/tls";
 
 /// Readable by the owner and, through the Pod's group, by the server.
 const SECRET_MODE: i32 = 0o440;
@@ -66,6 +77,12 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
             ..Volume::default()
         },
     ];
+    if cluster.server_tls != ServerTls::Off {
+        volumes.extend(tls_volumes(names));
+    }
+    if cluster.pooling.is_some() {
+        volumes.extend(pooling_volumes(names));
+    }
     volumes.extend(
         cluster
             .spec
@@ -81,6 +98,46 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
     volumes
 }
 
+/// The certificate that clients see, and what the agent makes of it.
+fn tls_volumes(names: Names<'_>) -> [Volume; 2] {
+    [
+        Volume {
+            name: SSL.to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(names.ssl()),
+                default_mode: Some(SECRET_MODE),
+                items: Some(server_tls::MOUNTED.map(same_name).to_vec()),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: TLS.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        },
+    ]
+}
+
+/// What the pooler is told, and the files that the agent makes of it.
+fn pooling_volumes(names: Names<'_>) -> [Volume; 2] {
+    [
+        Volume {
+            name: POOLING.to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: names.pooling_config_map(),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: PGBOUNCER.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        },
+    ]
+}
+
 fn same_name(key: &str) -> KeyToPath {
     KeyToPath {
         key: key.to_owned(),
@@ -91,7 +148,7 @@ fn same_name(key: &str) -> KeyToPath {
 
 /// Mounts of the container that runs Postgres.
 pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
-    vec![
+    let mut mounts = vec![
         mount(
             &Names(&cluster.name).data_volume(),
             "/var/lib/postgresql",
@@ -101,7 +158,32 @@ pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
         mount(CONFIG, "/etc/howdah/postgres", true),
         mount(CREDENTIALS, "/etc/howdah/credentials", true),
         mount(PEER, "/etc/howdah/peer", true),
-    ]
+    ];
+    if cluster.server_tls != ServerTls::Off {
+        mounts.extend([
+            mount(SSL, "/etc/howdah/ssl", true),
+            mount(TLS, TLS_PATH, false),
+        ]);
+    }
+    if cluster.pooling.is_some() {
+        mounts.extend([
+            mount(POOLING, "/etc/howdah/pooling", true),
+            mount(PGBOUNCER, PGBOUNCER_PATH, false),
+        ]);
+    }
+    mounts
+}
+
+/// Mounts of the connection pooler.
+pub(super) fn pgbouncer_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
+    let mut mounts = vec![
+        mount(SOCKET, SOCKET_PATH, false),
+        mount(PGBOUNCER, PGBOUNCER_PATH, true),
+    ];
+    if cluster.server_tls != ServerTls::Off {
+        mounts.push(mount(TLS, TLS_PATH, true));
+    }
+    mounts
 }
 
 /// Mounts of the container with tools.

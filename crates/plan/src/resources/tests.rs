@@ -10,7 +10,7 @@ fn computed(pods: Value, more: Value, profile: Value) -> Result<Value, Vec<Inval
     let mut spec = json!({
         "postgres": {"version": "latest"},
         "instances": 1,
-        "pods": {"persistentVolume": {"size": "5Gi"}},
+        "pods": {"persistentVolume": {"size": "5Gi"}, "disableConnectionPooling": true},
     });
     for (key, value) in pods.as_object().unwrap() {
         spec["pods"][key] = value.clone();
@@ -108,6 +108,28 @@ fn requests_and_limits(
     #[case] expected: Value,
 ) {
     assert_eq!(computed(pods, more, profile), Ok(expected));
+}
+
+#[test]
+fn the_pooler_takes_its_share_unless_it_is_switched_off() {
+    let spec = json!({
+        "postgres": {"version": "latest"},
+        "instances": 1,
+        "pods": {"persistentVolume": {"size": "5Gi"}},
+    });
+    let spec = serde_json::from_value(spec).unwrap();
+    let profile = json!({"containers": {"pgbouncer": {"cpu": "100m", "memory": "128Mi"}}});
+    let profile = serde_json::from_value(profile).unwrap();
+    let resources = resources(&spec, "p", &profile).unwrap();
+    let requests = |of: Option<ResourceRequirements>| json!(of.unwrap().requests);
+    assert_eq!(
+        requests(resources.pgbouncer),
+        json!({"cpu": "100m", "memory": "128Mi"})
+    );
+    assert_eq!(
+        requests(resources.patroni),
+        json!({"cpu": "838m", "memory": "1856Mi"})
+    );
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use howdah_api::{ParameterValue, SGInstanceProfile, SGPostgresConfig};
+use howdah_api::{ParameterValue, SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
 use howdah_types::{PgVersion, Quantity};
 
 use super::Scope;
 use crate::defaults;
 use crate::invalid::Invalid;
 use crate::parameters::{self, Capacity, Effective, Layers, Parameters, Source};
+use crate::pooling::{self, Layer, Pooling};
 use crate::references::{Wanted, wanted_pooling_config, wanted_postgres_config, wanted_profile};
 use crate::resources::{Resources, resources};
 use crate::validated::Generated;
@@ -17,6 +18,7 @@ use crate::validated::Generated;
 pub(super) struct Configuration {
     pub(super) resources: Resources,
     pub(super) parameters: Parameters,
+    pub(super) pooling: Option<Pooling>,
     pub(super) not_acted_on: Vec<String>,
     pub(super) generated: Generated,
     pub(super) postgres_config: String,
@@ -29,7 +31,7 @@ pub(super) fn configuration(
 ) -> Result<Configuration, Vec<Invalid>> {
     let mut problems = super::Problems::default();
     let profile = problems.take(profile(scope));
-    let pooling = problems.take(pooling_missing(scope));
+    let pooling_config = problems.take(pooling_config(scope));
     let resources = profile
         .as_ref()
         .and_then(|(name, profile, _)| problems.take(resources(scope.spec(), name, &profile.spec)));
@@ -43,19 +45,34 @@ pub(super) fn configuration(
         return Err(problems.0);
     };
     let effective = problems.take(effective(scope, version, capacity, &config));
-    let (Some((_, profile, profile_missing)), Some(resources), Some(effective), Some(pooling)) =
-        (profile, resources, effective, pooling)
+    let pooling =
+        pooling_config
+            .as_ref()
+            .zip(effective.as_ref())
+            .and_then(|((config, _), effective)| {
+                problems.take(pooling(scope, config, &effective.parameters))
+            });
+    let (
+        Some((_, profile, profile_missing)),
+        Some(resources),
+        Some(effective),
+        Some((pooler, pooler_missing)),
+        Some(pooling),
+    ) = (profile, resources, effective, pooling_config, pooling)
     else {
         return Err(problems.0);
     };
+    let mut not_acted_on = effective.not_acted_on;
+    not_acted_on.extend(pooling.not_acted_on);
     Ok(Configuration {
         resources,
         parameters: effective.parameters,
-        not_acted_on: effective.not_acted_on,
+        pooling: (!scope.spec().pods.disable_connection_pooling).then_some(pooling.pooling),
+        not_acted_on,
         generated: Generated {
             profile: profile_missing.then_some(profile),
             postgres_config: config_missing.then_some(config),
-            pooling_config: pooling.map(|wanted| defaults::pooling_config(&wanted.name)),
+            pooling_config: pooler_missing.then_some(pooler),
         },
         postgres_config: wanted.name,
     })
@@ -104,17 +121,45 @@ fn postgres_config(
     Ok((wanted, found, false))
 }
 
-/// The pooler's configuration if it has to be created.
-fn pooling_missing(scope: Scope<'_>) -> Result<Option<Wanted>, Vec<Invalid>> {
+/// The pooler's configuration, and whether it has to be created.
+fn pooling_config(scope: Scope<'_>) -> Result<(SGPoolingConfig, bool), Vec<Invalid>> {
     let wanted = wanted_pooling_config(scope.name, scope.spec());
     match &scope.inputs.references.pooling_config {
-        Some(_) => Ok(None),
-        None if wanted.generated => Ok(Some(wanted)),
+        Some(found) => Ok((found.clone(), false)),
+        None if wanted.generated => Ok((defaults::pooling_config(&wanted.name), true)),
         None => {
             let field = "spec.configurations.sgPoolingConfig";
             Err(missing(scope, "SGPoolingConfig", &wanted.name, field))
         }
     }
+}
+
+fn pooling(
+    scope: Scope<'_>,
+    config: &SGPoolingConfig,
+    parameters: &Parameters,
+) -> Result<pooling::Effective, Vec<Invalid>> {
+    let name = config.metadata.name.as_deref().unwrap_or_default();
+    let path = format!("SGPoolingConfig/{name}.spec.pgBouncer.pgbouncer.ini");
+    let own = config.spec.pg_bouncer.as_ref();
+    let configurations = scope.spec().configurations.as_ref();
+    let inline = configurations.and_then(|c| c.pooling.as_ref()?.pg_bouncer.as_ref());
+    let layers: Vec<_> = [
+        (path.as_str(), own),
+        (
+            "spec.configurations.pooling.pgBouncer.pgbouncer.ini",
+            inline,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(path, written)| {
+        let ini = written?.pgbouncer_ini.as_ref()?;
+        Some(Layer { path, ini })
+    })
+    .collect();
+    let connections = parameters.get("max_connections");
+    let connections = connections.and_then(|value| value.parse().ok());
+    pooling::effective(&layers, connections.unwrap_or(100))
 }
 
 fn capacity(scope: Scope<'_>, resources: &Resources) -> Result<Capacity, Vec<Invalid>> {

@@ -1,9 +1,10 @@
-//! Credentials that the user keeps in Secrets of their own.
+//! Credentials and certificates that the user keeps in Secrets of their own.
 
 use super::Scope;
 use crate::credentials::Credentials;
 use crate::invalid::Invalid;
 use crate::references::wanted_secret_keys;
+use crate::server_tls::{self, ServerTls};
 
 /// The values of all Secret keys that fill a key of the credentials Secret.
 pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
@@ -12,7 +13,7 @@ pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
     for wanted in wanted_secret_keys(scope.spec()) {
         let selector = wanted.selector;
         let at = (selector.name.clone(), selector.key.clone());
-        let field = format!("spec.configurations.{}", wanted.field);
+        let field = wanted.field;
         match scope.inputs.references.secret_keys.get(&at) {
             Some(value) if value.is_empty() => problems.push(Invalid::config(
                 field,
@@ -25,7 +26,7 @@ pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
                 provided.extend(wanted.credential.map(|key| (key.to_owned(), value.clone())));
             }
             None => problems.push(Invalid::config(
-                &field,
+                field,
                 format!(
                     "key \"{}\" of Secret \"{}\" named in {field} does not exist in namespace \
                      \"{}\"; create it or remove the reference",
@@ -39,4 +40,12 @@ pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
     } else {
         Err(problems)
     }
+}
+
+/// Where the certificate that clients see comes from. A key that is missing is told by [`provided`].
+pub(super) fn server_tls(scope: Scope<'_>) -> Result<ServerTls, Vec<Invalid>> {
+    server_tls::server_tls(&scope.spec().postgres.ssl, |name, key| {
+        let at = (name.to_owned(), key.to_owned());
+        scope.inputs.references.secret_keys.get(&at).cloned()
+    })
 }

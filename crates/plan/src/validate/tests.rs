@@ -1,10 +1,11 @@
 //! What is refused, in which words.
 
-use howdah_types::catalogue::Component;
+use howdah_types::catalogue::{Component, ComponentName};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::validated::Images;
 
 fn catalogue() -> Catalogue {
     let component = |(component, version): (ComponentName, &str)| Component {
@@ -18,6 +19,7 @@ fn catalogue() -> Catalogue {
         (ComponentName::Postgres, "18.6"),
         (ComponentName::Postgres, "17.9"),
         (ComponentName::PostgresUtil, "18.5"),
+        (ComponentName::Pgbouncer, "1.26.1"),
     ];
     Catalogue {
         components: components.into_iter().map(component).collect(),
@@ -61,6 +63,7 @@ fn nothing_named_means_everything_generated() {
         Images {
             postgres: "bundle/postgres-18.6".to_owned(),
             postgres_util: "bundle/postgres-util-18.5".to_owned(),
+            pgbouncer: "bundle/pgbouncer-1.26.1".to_owned(),
         }
     );
     let generated = valid.generated;

@@ -1,0 +1,40 @@
+//! The container that runs the connection pooler.
+
+use k8s_openapi::api::core::v1::Container;
+
+use super::container::{platform_env, port, unprivileged, with_users};
+use super::service::PG_PORT;
+use super::volume;
+use crate::names::PGBOUNCER;
+use crate::validated::ValidatedCluster;
+
+/// Where the pooler listens.
+pub(super) const PORT: i32 = 6432;
+
+/// Waits for the file that the agent writes. PgBouncer takes SIGTERM as "wait until every client has left", which
+/// may be for ever; SIGINT lets transactions end.
+const RUN: &str = "\
+trap 'exit 0' TERM INT; \
+until [ -e \"$0\" ]; do sleep 0.1; done; \
+pgbouncer \"$0\" & pid=$!; \
+trap 'kill -INT $pid' TERM INT; \
+wait $pid; code=$?; \
+while kill -0 $pid 2>/dev/null; do wait $pid; code=$?; done; \
+exit $code";
+
+pub(super) fn pgbouncer(cluster: &ValidatedCluster) -> Container {
+    let file = format!("$(HOWDAH_ROOT){}/pgbouncer.ini", volume::PGBOUNCER_PATH);
+    let container = Container {
+        name: PGBOUNCER.to_owned(),
+        image: Some(cluster.images.pgbouncer.clone()),
+        command: Some(["/bin/sh", "-c", RUN].map(str::to_owned).to_vec()),
+        args: Some(vec![file]),
+        ports: Some(vec![port(PG_PORT, PORT)]),
+        resources: cluster.resources.pgbouncer.clone(),
+        security_context: Some(unprivileged()),
+        volume_mounts: Some(volume::pgbouncer_mounts(cluster)),
+        env: Some(platform_env()),
+        ..Container::default()
+    };
+    with_users(cluster, container)
+}
