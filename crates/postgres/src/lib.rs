@@ -52,6 +52,7 @@ pub use instance::{Identity, Instance, OpenError, VolumeLock};
 pub use layout::Layout;
 pub use place::{Error as PlaceError, Place};
 pub use postmaster::{Error as PostmasterError, Postmaster, StopMode, Stopped};
+pub use probe::Error as WriteError;
 pub use programs::{Error as ProgramError, Programs};
 pub use promote::Error as PromoteError;
 pub use rewind::Error as RewindError;
