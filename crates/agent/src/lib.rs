@@ -30,6 +30,7 @@ mod observer;
 mod peers;
 mod publisher;
 mod record;
+mod refusal;
 mod rest;
 mod route;
 mod run;
