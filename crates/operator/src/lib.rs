@@ -16,6 +16,7 @@ mod leader;
 mod passwords;
 mod peer_tls;
 mod record_events;
+mod records;
 mod run;
 mod triggers;
 
