@@ -31,6 +31,7 @@ mod peers;
 mod publisher;
 mod record;
 mod refusal;
+mod remembered;
 mod rest;
 mod route;
 mod run;

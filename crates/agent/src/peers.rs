@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use howdah_types::InstanceName;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde::{Deserialize, Serialize};
 
 /// The label that says what a member is.
 pub(crate) const ROLE: &str = "role";
@@ -24,7 +25,7 @@ pub(crate) const REINITIALISED: &str = "howdah.io/reinitialised";
 const REFUSED: &str = " refused: ";
 
 /// What is used of a member's Pod.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Peer {
     pub(crate) uid: String,
     pub(crate) address: Option<IpAddr>,
