@@ -146,6 +146,13 @@ async fn people_hand_over_and_restart_by_the_rest_api() -> Result<()> {
 /// Who does not stream cannot take over; the answer says so.
 async fn be_refused(world: &World, members: &mut [Instance]) -> Result<()> {
     members[2].stop().await?;
+    // The primary looks twice a second; by then it knows.
+    eventually("the primary to miss it", async || {
+        let record = world.recorded("howdah.io/record").await?;
+        ensure!(record.contains(r#""standbys":[1]"#), "{record}");
+        Ok(())
+    })
+    .await?;
     let wish = json!({"leader": "simple-0", "candidate": "simple-2"});
     let (code, answer) = as_admin(&members[1], "POST /switchover", &wish).await?;
     let why = "the primary stays: simple-2 does not stream from the primary";
