@@ -12,6 +12,7 @@ mod context;
 mod crds;
 mod difference;
 mod events;
+mod health;
 mod leader;
 mod passwords;
 mod peer_tls;
