@@ -5,6 +5,7 @@
 mod claim;
 mod config_map;
 mod container;
+mod disruption;
 mod pod;
 mod rbac;
 mod secret;
@@ -14,6 +15,7 @@ mod volume;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 
 use crate::credentials::Credentials;
@@ -37,6 +39,8 @@ pub struct Objects {
     pub binding_secret: Secret,
     /// Configuration files of Postgres.
     pub config_map: ConfigMap,
+    /// How many instances may be evicted at once, where there are several.
+    pub disruption_budget: Option<PodDisruptionBudget>,
     /// Ways to the instances.
     pub services: Vec<Service>,
     /// Volumes of the instances that should exist, in the order of `pods`.
@@ -68,6 +72,7 @@ pub fn build(
         role: rbac::role(cluster, selection),
         role_binding: rbac::role_binding(cluster),
         binding_secret: secret::binding_secret(cluster, credentials),
+        disruption_budget: disruption::budget(cluster),
         services: service::services(cluster),
         claims: desired
             .iter()
