@@ -13,6 +13,7 @@ mod crds;
 mod difference;
 mod events;
 mod health;
+pub mod install;
 mod leader;
 mod passwords;
 mod peer_tls;

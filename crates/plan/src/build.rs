@@ -24,6 +24,7 @@ use crate::instances::Selection;
 use crate::metadata::generated_meta;
 use crate::validated::{Generated, ValidatedCluster};
 
+pub use rbac::instance_rights;
 pub use secret::{credentials_secret, peer_secret};
 
 /// Everything that a cluster needs right now, besides its credentials.
