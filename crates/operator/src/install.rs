@@ -1,6 +1,6 @@
 //! What an installation on Kubernetes consists of, besides the definitions of the kinds.
 //!
-//! `deploy/howdah.yaml` is written from these objects, and the rights among them are those that the tests of this
+//! `deploy/howdah.yaml`, and what the Helm chart shares with it, is written from these objects, and the rights among them are those that the tests of this
 //! crate run the operator with.
 //!
 //! | module | owns |
@@ -94,7 +94,9 @@ fn binding() -> ClusterRoleBinding {
     }
 }
 
-fn catalogue() -> ConfigMap {
+/// The images that belong to this version, as the operator reads them.
+#[must_use]
+pub fn catalogue_text() -> String {
     let entry = |(component, version): (&str, &str)| {
         format!(
             "- component: {component}\n  version: \"{version}\"\n  image: {}\n",
@@ -102,15 +104,13 @@ fn catalogue() -> ConfigMap {
         )
     };
     let entries: String = RELEASED.into_iter().map(entry).collect();
+    format!("components:\n{entries}")
+}
+
+fn catalogue() -> ConfigMap {
     ConfigMap {
         metadata: namespaced(&Config::default().catalogue),
-        data: Some(
-            [(
-                "catalogue.yaml".to_owned(),
-                format!("components:\n{entries}"),
-            )]
-            .into(),
-        ),
+        data: Some([("catalogue.yaml".to_owned(), catalogue_text())].into()),
         ..ConfigMap::default()
     }
 }

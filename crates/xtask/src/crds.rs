@@ -1,5 +1,5 @@
-//! `cargo xtask gen` and `cargo xtask check`: what is generated from Rust below `deploy`, the CRDs and the manifest
-//! that installs everything.
+//! `cargo xtask gen` and `cargo xtask check`: what is generated from Rust below `deploy`, the CRDs, the manifest
+//! that installs everything, and parts of the Helm chart.
 //!
 //! The generator is a second binary behind a feature, so that `make components` need not compile the whole API.
 
@@ -15,7 +15,13 @@ use crate::workspace::Workspace;
 
 const FOLDER: &str = "deploy";
 const CRDS: &str = "crds";
-const MANIFEST: &str = "howdah.yaml";
+/// Single files; the rest of the chart is written by hand.
+const FILES: [&str; 4] = [
+    "helm/howdah/Chart.yaml",
+    "helm/howdah/files/catalogue.yaml",
+    "helm/howdah/files/rights.yaml",
+    "howdah.yaml",
+];
 
 /// Writes the files.
 pub(crate) fn generate(workspace: &Workspace) -> Result<()> {
@@ -66,7 +72,7 @@ fn generate_into(workspace: &Workspace, folder: &Utf8Path) -> Result<()> {
 
 /// The names of generated files that only one of the folders has, or that differ.
 fn differences(committed: &Utf8Path, fresh: &Utf8Path) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::from([MANIFEST.to_owned()]);
+    let mut names: BTreeSet<_> = FILES.map(str::to_owned).into();
     for folder in [committed, fresh] {
         let crds = folder.join(CRDS);
         if crds.is_dir() {
@@ -97,7 +103,7 @@ mod tests {
             (&fresh, [("same", "1"), ("changed", "2"), ("missing", "1")]),
         ] {
             fs::create_dir_all(folder.join(CRDS)).unwrap();
-            fs::write(folder.join(MANIFEST), files[0].1).unwrap();
+            fs::write(folder.join("howdah.yaml"), files[0].1).unwrap();
             for (name, text) in files {
                 fs::write(folder.join(CRDS).join(name), text).unwrap();
             }
