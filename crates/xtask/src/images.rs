@@ -31,6 +31,9 @@ use crate::workspace::Workspace;
 /// Version of what is built, in the names of the images.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The library that Envoy loads.
+const FILTER: &str = "libhowdah_envoy_filter.so";
+
 /// The flags of the task.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,9 +60,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     program: Option<Utf8PathBuf>,
     /// The plain Envoy program; without it the image of Envoy is left out
-    #[arg(long, value_name = "FILE", requires = "filter")]
+    #[arg(long, value_name = "FILE")]
     envoy: Option<Utf8PathBuf>,
-    /// The filter that Envoy loads
+    /// The filter that Envoy loads [default: that of `make build`]
     #[arg(long, value_name = "FILE")]
     filter: Option<Utf8PathBuf>,
     /// Put images together from the bundles in this folder, without a builder; the base must be a folder
@@ -86,21 +89,33 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         program.is_file(),
         "{program} is missing: run `make build` first"
     );
+    let filter = args
+        .filter
+        .clone()
+        .unwrap_or_else(|| program.with_file_name(FILTER));
+    let ours = Ours { program, filter };
     let components = match &args.bundles {
-        Some(bundles) => bundles::build(args.base.as_ref(), bundles, &program, &out)?,
-        None => build(&workspace, args, &program, &out)?,
+        Some(bundles) => bundles::build(args.base.as_ref(), bundles, &ours, &out)?,
+        None => build(&workspace, args, &ours, &out)?,
     };
     write_catalogue(&Catalogue { components }, &out)
+}
+
+/// What was built here and goes into the images.
+struct Ours {
+    program: Utf8PathBuf,
+    /// Only into the image of Envoy.
+    filter: Utf8PathBuf,
 }
 
 /// Builds every image with the builder that is there.
 fn build(
     workspace: &Workspace,
     args: &Args,
-    program: &Utf8Path,
+    ours: &Ours,
     out: &Utf8Path,
 ) -> Result<Vec<Component>> {
-    let context = context(workspace, args, program, out)?;
+    let context = context(workspace, args, ours, out)?;
     let builder = Builder::find()?;
     let sources = match &args.sources {
         None => String::new(),
@@ -149,20 +164,18 @@ fn build(
 }
 
 /// What the Containerfiles copy from beside them.
-fn context(
-    workspace: &Workspace,
-    args: &Args,
-    program: &Utf8Path,
-    out: &Utf8Path,
-) -> Result<Utf8PathBuf> {
+fn context(workspace: &Workspace, args: &Args, ours: &Ours, out: &Utf8Path) -> Result<Utf8PathBuf> {
     let folder = out.join("context");
     tree::remove(&folder)?;
     fs::create_dir_all(&folder).with_context(|| format!("create {folder}"))?;
     let lock = workspace.root.join("Cargo.lock");
-    let mut files = vec![(program, "howdah"), (lock.as_path(), "Cargo.lock")];
-    files.extend(args.envoy.as_deref().map(|file| (file, "envoy")));
-    let filter = args.filter.as_deref();
-    files.extend(filter.map(|file| (file, "libhowdah_envoy_filter.so")));
+    let mut files = vec![
+        (ours.program.as_path(), "howdah"),
+        (lock.as_path(), "Cargo.lock"),
+    ];
+    if let Some(envoy) = &args.envoy {
+        files.extend([(envoy.as_path(), "envoy"), (ours.filter.as_path(), FILTER)]);
+    }
     files.extend(args.key.as_deref().map(|file| (file, "repository.asc")));
     if args.key.is_none() {
         fs::write(folder.join("repository.asc"), "")?;

@@ -12,7 +12,7 @@ use howdah_types::catalogue::{self, Catalogue, Component, ComponentName};
 use serde_json::{Value, json};
 
 use super::oci::Image;
-use super::{VERSION, archive, entry, image};
+use super::{FILTER, Ours, VERSION, archive, entry, image};
 use crate::tree;
 
 /// Components that run in Pods.
@@ -26,6 +26,9 @@ const IN_PODS: [ComponentName; 4] = [
 /// The containerd of a node adds this to names without a host; an archive has to say it.
 pub(super) const DEFAULT_HOST: &str = "docker.io";
 
+/// Where Envoy finds the filter.
+const MODULES: &str = "usr/lib/howdah";
+
 /// Folders of a base that only its own package manager needs.
 const NOT_OF_BASE: [&str; 5] = ["proc", "sys", "dev", "run", "boot"];
 
@@ -33,7 +36,7 @@ const NOT_OF_BASE: [&str; 5] = ["proc", "sys", "dev", "run", "boot"];
 pub(super) fn build(
     base: &Utf8Path,
     bundles: &Utf8Path,
-    program: &Utf8Path,
+    ours: &Ours,
     out: &Utf8Path,
 ) -> Result<Vec<Component>> {
     ensure!(
@@ -48,13 +51,18 @@ pub(super) fn build(
     let maker = Maker {
         base,
         bundles,
-        own: own(program, out)?,
+        own: own(ours, out)?,
         out,
     };
     maker.write("howdah", VERSION, &[], &format!("howdah/howdah:{VERSION}"))?;
     let mut components = Vec::new();
     for found in catalogue.components {
-        if IN_PODS.contains(&found.component) {
+        if found.component == ComponentName::Envoy && !ours.filter.is_file() {
+            eprintln!(
+                "images: {} is missing, so there is no image of Envoy",
+                ours.filter
+            );
+        } else if IN_PODS.contains(&found.component) {
             let name = image(found.component.as_str(), &found.version);
             maker.write(found.component.as_str(), &found.version, &[&found], &name)?;
             components.push(entry(found.component, found.version, name));
@@ -65,14 +73,19 @@ pub(super) fn build(
 }
 
 /// The files that are ours: the program, its second name, and a user with the number of the Pods'.
-fn own(program: &Utf8Path, out: &Utf8Path) -> Result<Utf8PathBuf> {
+fn own(ours: &Ours, out: &Utf8Path) -> Result<Utf8PathBuf> {
     let root = out.join("own");
     tree::remove(&root)?;
-    for folder in ["usr/bin", "etc"] {
+    for folder in ["usr/bin", "etc", MODULES] {
         fs::create_dir_all(root.join(folder)).with_context(|| format!("create {root}"))?;
     }
     let howdah = root.join("usr/bin/howdah");
+    let Ours { program, filter } = ours;
     fs::copy(program, &howdah).with_context(|| format!("copy {program}"))?;
+    if filter.is_file() {
+        let to = root.join(MODULES).join(FILTER);
+        fs::copy(filter, to).with_context(|| format!("copy {filter}"))?;
+    }
     fs::set_permissions(&howdah, fs::Permissions::from_mode(0o755))?;
     std::os::unix::fs::symlink("howdah", root.join("usr/bin/patronictl"))?;
     let passwd = "root:x:0:0:root:/root:/usr/sbin/nologin\n\
@@ -101,7 +114,11 @@ impl Maker<'_> {
             let folders: Vec<_> = folders.iter().map(String::as_str).collect();
             made.layer("/".into(), &folders)?;
         }
-        made.layer(&self.own, &["etc", "usr"])?;
+        let mut own = vec!["etc", "usr/bin"];
+        if has_envoy(bundle) {
+            own.push(MODULES);
+        }
+        made.layer(&self.own, &own)?;
         let labels = json!({
             "org.opencontainers.image.title": format!("howdah-{name}"),
             "org.opencontainers.image.version": version,
@@ -147,6 +164,12 @@ fn folders_of(bundles: &Utf8Path, component: &Component) -> Vec<String> {
     folders
 }
 
+fn has_envoy(bundle: &[&Component]) -> bool {
+    bundle
+        .iter()
+        .any(|component| component.component == ComponentName::Envoy)
+}
+
 fn settings(bundles: &Utf8Path, bundle: &[&Component]) -> Value {
     let folders = bundle
         .iter()
@@ -158,9 +181,12 @@ fn settings(bundles: &Utf8Path, bundle: &[&Component]) -> Value {
         .iter()
         .flat_map(|component| component.env_vars(bundles.as_str()))
         .map(|(name, value)| format!("{name}={value}"));
+    let modules =
+        has_envoy(bundle).then(|| format!("ENVOY_DYNAMIC_MODULES_SEARCH_PATH=/{MODULES}"));
     let env: Vec<_> = [format!("PATH={}", path.join(":"))]
         .into_iter()
         .chain(variables)
+        .chain(modules)
         .collect();
     let mut settings = json!({"User": "999:999", "Env": env});
     if bundle.is_empty() {
