@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use camino::Utf8PathBuf;
@@ -179,6 +180,23 @@ pub(crate) struct OperatorArgs {
         value_name = "NAME"
     )]
     pub(crate) operator_namespace: String,
+    /// Name of this operator among those that run at the same time; one of them works
+    #[arg(
+        long,
+        env = "POD_NAME",
+        hide_env_values = true,
+        default_value = "howdah-operator",
+        value_name = "NAME"
+    )]
+    pub(crate) identity: String,
+    /// Where to answer /livez and /readyz, such as [::]:8080
+    #[arg(
+        long,
+        env = "HOWDAH_HEALTH_ADDRESS",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    pub(crate) health_address: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }

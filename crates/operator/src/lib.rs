@@ -12,6 +12,8 @@ mod context;
 mod crds;
 mod difference;
 mod events;
+mod health;
+pub mod install;
 mod leader;
 mod passwords;
 mod peer_tls;

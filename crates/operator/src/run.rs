@@ -17,6 +17,7 @@ use tracing::{debug, info};
 use crate::Config;
 use crate::cluster::{Guarded, error_policy, reconcile};
 use crate::context::Context;
+use crate::health::{self, Health};
 use crate::leader::Leader;
 use crate::{record_events, records, triggers};
 
@@ -33,18 +34,42 @@ pub enum Error {
     /// The kinds are not served; the definitions have to be installed first.
     #[error("list SGClusters")]
     List(#[source] kube::Error),
+    /// Probes would not be answered.
+    #[error("listen on {0} for probes")]
+    Listen(std::net::SocketAddr, #[source] std::io::Error),
 }
 
 /// Runs the operator until it is told to stop; passes that have begun are finished.
 ///
 /// It works only while it holds the leader Lease, and waits for it as long as another does.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let health = Health::default();
+    let Some(address) = config.health else {
+        return lead(client, config, shutdown, health).await;
+    };
+    let listener = health::bind(address).await;
+    let listener = listener.map_err(|source| Error::Listen(address, source))?;
+    let serving = health::serve(listener, health.clone());
+    tokio::select! {
+        ended = Box::pin(lead(client, config, shutdown, health)) => ended,
+        // It ends only with this future.
+        () = serving => Ok(()),
+    }
+}
+
+async fn lead(
+    client: Client,
+    config: Config,
+    shutdown: CancellationToken,
+    health: Health,
+) -> Result<(), Error> {
     let clusters: Api<Guarded> = Api::all(client.clone());
     // A watch would wait for ever for kinds that nobody installed.
     clusters
         .list(&ListParams::default().limit(1))
         .await
         .map_err(Error::List)?;
+    health.ready();
     info!(namespace = config.namespace, "operator started");
     let leader = Leader::new(client.clone(), &config);
     while leader.acquire(&shutdown).await {

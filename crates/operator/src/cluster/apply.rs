@@ -103,6 +103,9 @@ impl Writer<'_> {
             applied(context, namespace, &owned.config_maps, &objects.config_map).await?,
             applied(context, namespace, &owned.secrets, &objects.binding_secret).await?,
         ];
+        if let Some(budget) = &objects.disruption_budget {
+            changes.push(applied(context, namespace, &owned.disruption_budgets, budget).await?);
+        }
         for service in &objects.services {
             changes.push(applied(context, namespace, &owned.services, service).await?);
         }

@@ -63,7 +63,15 @@ const TABLE: [Allowed; 15] = [
         "howdah-e2e",
         &["howdah-api", "howdah-testkit", "howdah-types"],
     ),
-    allowed("xtask", &["howdah-api", "howdah-testkit", "howdah-types"]),
+    allowed(
+        "xtask",
+        &[
+            "howdah-api",
+            "howdah-operator",
+            "howdah-testkit",
+            "howdah-types",
+        ],
+    ),
 ];
 
 const TESTKIT: &str = "howdah-testkit";
