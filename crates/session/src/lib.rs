@@ -5,7 +5,8 @@
 //!
 //! | phase | how it begins | what the session does |
 //! |---|---|---|
-//! | opening | the client connects | [`Session::open`] looks at the first packet: a session, a cancel request, or a reason to refuse |
+//! | greeting | the client connects | [`Greeting::look`] answers requests for encryption |
+//! | opening | the first packet | [`Session::open`] looks at the first packet: a session, a cancel request, or a reason to refuse |
 //! | authenticating | the startup message is passed on | passes; authentication is between client and server |
 //! | running | the first ReadyForQuery | counts and measures; [`Session::client`] may hold the client between transactions |
 //! | opaque | a frame that cannot be, or a cancel request | passes, and counts nothing any more |
@@ -21,12 +22,14 @@
 mod event;
 mod flight;
 pub mod fuzzing;
+mod greeting;
 mod head;
 mod opening;
 mod session;
 mod summary;
 
 pub use event::{End, ErrorClass, Event, Record, StatementKind};
+pub use greeting::{Answer, Greeting};
 pub use opening::{Opening, Policy, Refusal};
 pub use session::{Flow, Micros, Session};
 pub use summary::Summary;

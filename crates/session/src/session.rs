@@ -146,6 +146,12 @@ impl Session {
         self.phase == Phase::Opaque
     }
 
+    /// Whether the client is never held: bytes pass unread, or it is a replica or reads the WAL.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.is_opaque() || self.replication
+    }
+
     /// Lets a held client go on; all bytes kept so far are to be handed to the server.
     pub fn resume(&mut self) {
         self.held = None;
