@@ -4,7 +4,7 @@ CARGO_TARGET_DIR ?= target
 HOWDAH := $(CARGO_TARGET_DIR)/release/howdah
 NEXTEST := 0.9.143
 
-.PHONY: help tools components build demo test e2e bench bench-faults clean
+.PHONY: help tools components build demo images test e2e bench bench-faults clean
 
 help: ## Show this help
 	@echo "Targets:"
@@ -31,6 +31,9 @@ demo: components build ## Start pocket, and a cluster of three Postgres instance
 	@echo
 	@echo "    $(HOWDAH) psql simple"
 	@echo
+
+images: build ## Build the container images: IMAGES="--base trixie-root --postgres 17"
+	@cargo xtask images $(IMAGES)
 
 test: components ## Run everything that a change must pass
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked --version $(NEXTEST)

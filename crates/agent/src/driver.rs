@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_ha::machine::{self as ha, Action, Event, Job, JobEnd, State};
+use howdah_ha::machine::{self as ha, Action, Asked, Event, Job, JobEnd, State};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,7 +21,7 @@ use crate::guard::Guard;
 use crate::member::{Input, Member};
 use crate::view::{HaView, Phase};
 use crate::wire::{self, Incoming, Wire};
-use crate::{jobs, lease, route};
+use crate::{jobs, lease, refusal, route};
 
 /// How often time is told to the machine.
 const TICK: Duration = Duration::from_millis(50);
@@ -65,6 +65,8 @@ pub(crate) struct Driver {
     watched: Option<i32>,
     /// Since when there is no guard that answers.
     unguarded: Option<Instant>,
+    /// Why a wish is refused, for the next write of the record, which is without it.
+    refused: Option<String>,
     exit: bool,
     deaths: Deaths,
     complaint: Complaint,
@@ -147,6 +149,7 @@ impl Driver {
             routing: None,
             watched: None,
             unguarded: None,
+            refused: None,
             exit: false,
             deaths: Deaths::default(),
             complaint: Complaint::default(),
@@ -432,8 +435,10 @@ impl Driver {
                 });
             }
             Action::WriteRecord { expected, record } => {
+                let refused = self.refused.take();
                 tokio::spawn(async move {
-                    let ended = lease::write(&member, expected, &record).await;
+                    let refused = refused.as_deref();
+                    let ended = lease::write(&member, expected, &record, refused).await;
                     member.tell(Input::Api(ended));
                 });
             }
@@ -451,6 +456,10 @@ impl Driver {
             }
             Action::Refuse { asked, why } => {
                 warn!(?asked, %why, "what people asked for cannot be done");
+                if let Asked::Intent(intent) = asked {
+                    let reason = refusal::reason(&self.member.cluster.name, intent, why);
+                    self.refused = Some(reason);
+                }
             }
             Action::Exit => self.exit = true,
         }

@@ -51,8 +51,15 @@ pub(crate) async fn read(member: &Member) -> Ended {
 }
 
 /// Writes the record if the stored one still has the version that is expected (none: if there is none).
-pub(crate) async fn write(member: &Member, expected: Option<Version>, record: &Record) -> Ended {
-    match try_write(member, expected, record).await {
+///
+/// `refused` is why a wish of people is no longer in it.
+pub(crate) async fn write(
+    member: &Member,
+    expected: Option<Version>,
+    record: &Record,
+    refused: Option<&str>,
+) -> Ended {
+    match try_write(member, expected, record, refused).await {
         Ok(lease) => match record::view(Some(&lease)) {
             Ok(howdah_ha::machine::Read::Found(_, version)) => {
                 member.seen_lease(Some(lease));
@@ -73,11 +80,12 @@ async fn try_write(
     member: &Member,
     expected: Option<Version>,
     record: &Record,
+    refused: Option<&str>,
 ) -> Result<Lease, Error> {
     let cluster = &member.cluster;
     let known = member.known_lease();
     let now = Timestamp::now();
-    let mut content = record::content(&cluster.name, record, known.as_ref(), now)?;
+    let mut content = record::content(&cluster.name, record, refused, known.as_ref(), now)?;
     let Some(expected) = expected else {
         // The record belongs to the cluster's owner, as the Pod does, so that it ends with the cluster.
         let own = member.own_pod().ok_or(Error::NoPod)?;

@@ -32,6 +32,8 @@ mod peers;
 mod pooler;
 mod publisher;
 mod record;
+mod refusal;
+mod remembered;
 mod replace;
 mod rest;
 mod route;

@@ -28,6 +28,9 @@ use crate::{clock, ids, lease, peers};
 /// How long an action waits for something that the API is about to tell.
 const API: Duration = Duration::from_secs(5);
 
+/// How long a member whose commits hung leaves the epoch to others.
+const HUNG: Duration = Duration::from_secs(10);
+
 /// What the driver is told.
 pub(crate) enum Input {
     /// Postgres was looked at.
@@ -103,6 +106,8 @@ struct Known {
     open: bool,
     /// False after a disk that did not answer in time.
     writes: bool,
+    /// When commits of the last primary here were seen to hang.
+    hung: Option<Instant>,
     /// False without a guard that would end this member's authority.
     guarded: bool,
     /// False after an upstream that no longer has the WAL.
@@ -140,6 +145,7 @@ impl Member {
                 data: Data::Unknown,
                 open: false,
                 writes: true,
+                hung: None,
                 guarded: true,
                 fed: true,
                 lease: None,
@@ -252,6 +258,12 @@ impl Member {
         self.known.lock().writes = writes;
     }
 
+    /// Commits did not reach the disk. For a while this member takes no part in elections: a server that
+    /// is made anew on what does not work would only hang again.
+    pub(crate) fn commits_hang(&self) {
+        self.known.lock().hung = Some(Instant::now());
+    }
+
     pub(crate) fn set_guarded(&self, guarded: bool) {
         self.known.lock().guarded = guarded;
     }
@@ -264,9 +276,10 @@ impl Member {
     /// Postgres as it is when it does not run.
     pub(crate) fn stopped(&self) -> PgView {
         let known = self.known.lock();
+        let hung = known.hung.is_some_and(|at| at.elapsed() < HUNG);
         PgView {
             data: known.data,
-            writes: known.writes && known.guarded,
+            writes: known.writes && known.guarded && !hung,
             fed: known.fed,
             taken: clock::now(),
             ..PgView::unknown()

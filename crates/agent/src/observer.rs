@@ -1,5 +1,7 @@
 //! Looking at Postgres for the machine: what runs, how far it is, who streams from it.
 
+mod commits;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use howdah_postgres::{Duty, Place, PlaceError, Session, SqlError};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
+use self::commits::Commits;
 use crate::chain::Chain;
 use crate::ids;
 use crate::member::{Input, Member, Running};
@@ -33,8 +36,9 @@ enum Unseen {
 /// Looks at the Postgres of one member.
 #[derive(Default)]
 struct Observer {
-    session: Option<(i32, Session)>,
+    session: Option<(i32, Arc<Session>)>,
     answered: Option<Instant>,
+    commits: Commits,
 }
 
 /// Looks again and again.
@@ -55,7 +59,7 @@ pub(crate) async fn observe(member: Arc<Member>) {
 impl Observer {
     /// What there is now; none if the server does not answer in time, in which case the last look stands
     /// for a little.
-    async fn look(&mut self, member: &Member) -> Option<PgView> {
+    async fn look(&mut self, member: &Arc<Member>) -> Option<PgView> {
         // What is seen was so after this time, never before.
         let before = member.stopped();
         let Some(running) = member.running() else {
@@ -97,7 +101,7 @@ impl Observer {
 
     async fn ask(
         &mut self,
-        member: &Member,
+        member: &Arc<Member>,
         running: &Running,
         before: PgView,
     ) -> Result<PgView, Unseen> {
@@ -105,7 +109,9 @@ impl Observer {
         let usable =
             matches!(&self.session, Some((of, session)) if *of == pid && !session.is_closed());
         if !usable {
-            self.session = Some((pid, member.instance.connect().await?));
+            let session = Arc::new(member.instance.connect().await?);
+            self.session = Some((pid, session));
+            self.commits = Commits::default();
         }
         let Some((_, session)) = &self.session else {
             return Ok(before);
@@ -123,11 +129,17 @@ impl Observer {
                 .filter_map(|(name, flushed)| Some((ids::number(&name)?, flushed)))
                 .collect()
         };
+        let open = !duty.in_recovery && member.is_open();
+        let hang = match &place {
+            Some(place) if open => self.commits.hang(member, session, place.lsn).await?,
+            _ => false,
+        };
         Ok(PgView {
             server: server(member, &duty),
             position: place.map(position),
             standbys,
-            open: !duty.in_recovery && member.is_open(),
+            open,
+            writes: before.writes && !hang,
             ..before
         })
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use howdah_types::InstanceName;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde::{Deserialize, Serialize};
 
 /// The label that says what a member is.
 pub(crate) const ROLE: &str = "role";
@@ -20,8 +21,11 @@ pub(crate) const RESTARTED: &str = "howdah.io/restarted";
 pub(crate) const REINITIALISE: &str = "howdah.io/reinitialise";
 pub(crate) const REINITIALISED: &str = "howdah.io/reinitialised";
 
+/// Between a wish and why it was refused, in an answer.
+const REFUSED: &str = " refused: ";
+
 /// What is used of a member's Pod.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Peer {
     pub(crate) uid: String,
     pub(crate) address: Option<IpAddr>,
@@ -71,9 +75,8 @@ pub(crate) fn read(pod: &Pod) -> Option<(InstanceName, Peer)> {
         nofailover: tagged("stackgres.io/nofailover"),
         nosync: tagged("stackgres.io/nosync"),
         replication: annotation(REPLICATION),
-        restart: annotation(RESTART).filter(|_| annotation(RESTART) != annotation(RESTARTED)),
-        reinitialise: annotation(REINITIALISE)
-            .filter(|_| annotation(REINITIALISE) != annotation(REINITIALISED)),
+        restart: waiting(annotation(RESTART), annotation(RESTARTED)),
+        reinitialise: waiting(annotation(REINITIALISE), annotation(REINITIALISED)),
         labels: CLUSTER_LABELS
             .iter()
             .filter_map(|key| Some(((*key).to_owned(), label(key)?)))
@@ -82,4 +85,54 @@ pub(crate) fn read(pod: &Pod) -> Option<(InstanceName, Peer)> {
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
     };
     Some((name, peer))
+}
+
+/// The answer to a wish that could not be fulfilled.
+pub(crate) fn refused(wish: &str, why: &str) -> String {
+    format!("{wish}{REFUSED}{why}")
+}
+
+/// A wish that has no answer yet. A refusal is one, too: what was refused is not tried again.
+fn waiting(wish: Option<String>, answer: Option<String>) -> Option<String> {
+    wish.filter(|wish| {
+        let rest = answer.as_ref().and_then(|answer| answer.strip_prefix(wish));
+        !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(REFUSED))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wish(annotations: &serde_json::Value) -> (Option<String>, Option<String>) {
+        let pod = json!({"metadata": {"name": "simple-1", "annotations": annotations}});
+        let (_, peer) = read(&serde_json::from_value(pod).unwrap()).unwrap();
+        (peer.restart, peer.reinitialise)
+    }
+
+    #[test]
+    fn a_wish_waits_until_it_is_answered_either_way() {
+        let time = "2026-01-01T00:00:00Z";
+        let waits = Some(time.to_owned());
+        for (answer, restart) in [
+            (String::new(), waits.clone()),
+            (time.to_owned(), None),
+            (refused(time, "Postgres does not run"), None),
+            ("2025-01-01T00:00:00Z".to_owned(), waits.clone()),
+            (refused("2025-01-01T00:00:00Z", "no"), waits.clone()),
+            // Another wish that begins alike.
+            (format!("{time}1"), waits.clone()),
+        ] {
+            let annotations = json!({RESTART: time, RESTARTED: answer, REINITIALISE: "1"});
+            assert_eq!(
+                wish(&annotations),
+                (restart, Some("1".to_owned())),
+                "{answer}"
+            );
+        }
+        assert_eq!(wish(&json!({RESTART: time})), (waits, None));
+        assert_eq!(wish(&json!({RESTARTED: time})), (None, None));
+    }
 }

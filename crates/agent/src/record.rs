@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ids;
+use crate::refusal::{self, REFUSED};
 
 /// The record itself, as JSON.
 const RECORD: &str = "howdah.io/record";
@@ -135,10 +136,12 @@ pub(crate) fn view(lease: Option<&Lease>) -> Result<Read, Error> {
 
 /// What of a Lease says the record: annotations and, for people, its spec.
 ///
-/// `known` is the Lease as it was seen last: a change of the holder is added to its history.
+/// `known` is the Lease as it was seen last: a change of the holder is added to its history. `refused` is why
+/// what people asked for is no longer in the record.
 pub(crate) fn content(
     cluster: &ClusterName,
     record: &Record,
+    refused: Option<&str>,
     known: Option<&Lease>,
     now: Timestamp,
 ) -> Result<Value, Error> {
@@ -151,6 +154,9 @@ pub(crate) fn content(
     });
     if let Some(system) = record.system {
         annotations[SYSTEM] = system.to_string().into();
+    }
+    if let Some(why) = refused {
+        annotations[REFUSED] = refusal::annotation(record, why).into();
     }
     let at = format!("{now:.6}");
     let mut spec = json!({
@@ -234,4 +240,4 @@ pub(crate) fn epoch_annotation(epoch: Epoch) -> (String, String) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -28,7 +28,8 @@ use crate::member::{Input, Member};
 use crate::mounted::{self, Files, Mounted};
 use crate::wire::{self, Incoming, Wire, WireConfig};
 use crate::{
-    clock, disk, ids, jobs, keeper, observer, pooler, publisher, rest, settings, watching, wishes,
+    clock, disk, ids, jobs, keeper, observer, pooler, publisher, remembered, rest, settings, watching,
+    wishes,
 };
 
 /// The pause before something at the start is tried again.
@@ -163,6 +164,7 @@ async fn drive(
     tasks.spawn(rest::serve(listener, Arc::clone(&member)));
     tasks.spawn(watching::pods(Arc::clone(&member)));
     tasks.spawn(watching::control_record(Arc::clone(&member)));
+    tasks.spawn(remembered::keep(Arc::clone(&member)));
     tasks.spawn(settings::follow(Arc::clone(&member)));
     tasks.spawn(observer::observe(Arc::clone(&member)));
     tasks.spawn(disk::probe(Arc::clone(&member)));

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::chain::{Chain, Complaint};
 use crate::cluster;
 use crate::member::{Input, Member};
-use crate::peers::{REINITIALISED, RESTARTED};
+use crate::peers::{REINITIALISED, RESTARTED, refused};
 use crate::view::Role;
 
 /// The time for the checkpoint that makes the stop short.
@@ -75,10 +75,10 @@ async fn look(member: &Member, done: &mut Done) -> Result<(), cluster::Error> {
     Ok(())
 }
 
-fn answer(wish: &str, refused: Result<(), String>) -> String {
-    match refused {
+fn answer(wish: &str, done: Result<(), String>) -> String {
+    match done {
         Ok(()) => wish.to_owned(),
-        Err(why) => format!("{wish} refused: {why}"),
+        Err(why) => refused(wish, &why),
     }
 }
 

@@ -130,6 +130,8 @@ pub mod events {
     pub const FAILOVER: &str = "Failover";
     /// The primary handed over to another instance because people asked for it.
     pub const SWITCHOVER: &str = "Switchover";
+    /// The primary did not hand over as people asked.
+    pub const SWITCHOVER_REFUSED: &str = "SwitchoverRefused";
     /// Writes are confirmed by fewer replicas than `replication.mode` asks for.
     pub const REPLICATION_DEGRADED: &str = "ReplicationDegraded";
     /// Writes are confirmed by as many replicas as `replication.mode` asks for again.

@@ -79,6 +79,33 @@ impl ControlRecord {
     }
 }
 
+/// Why a primary did not hand over as people asked, from [`crate::labels::REFUSED`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// The term in which it was refused.
+    pub epoch: u64,
+    /// How often the record had been written.
+    pub revision: u64,
+    /// The reason, as a part of a sentence.
+    pub why: String,
+}
+
+impl Refusal {
+    /// Reads a refusal; none if it is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > MOST_BYTES {
+            return None;
+        }
+        let value: Value = serde_json::from_str(text).ok()?;
+        Some(Self {
+            epoch: number(&value["epoch"])?,
+            revision: number(&value["revision"])?,
+            why: value["why"].as_str()?.to_owned(),
+        })
+    }
+}
+
 fn intent(value: &Value) -> Option<Intent> {
     match value {
         Value::Null => None,
@@ -161,6 +188,25 @@ mod tests {
         let numbers = json!({"holder": {"member": -1}, "fenced": [1, -2, "3", 1e30, null]});
         assert_eq!(read(&numbers).fenced, [1, 3].into());
         assert_eq!(read(&numbers).holder, None);
+    }
+
+    #[test]
+    fn a_refusal_of_the_instances() {
+        let text = r#"{"epoch":3,"revision":9,"why":"a-2 is fenced"}"#;
+        let expected = Refusal {
+            epoch: 3,
+            revision: 9,
+            why: "a-2 is fenced".to_owned(),
+        };
+        assert_eq!(Refusal::parse(text), Some(expected));
+        for text in ["", "{}", r#"{"epoch":3,"revision":9,"why":1}"#] {
+            assert_eq!(Refusal::parse(text), None, "{text}");
+        }
+        let long = format!(
+            "{{\"epoch\":3,\"revision\":9,\"why\":\"{}\"}}",
+            "x".repeat(MOST_BYTES)
+        );
+        assert_eq!(Refusal::parse(&long), None);
     }
 
     #[test]

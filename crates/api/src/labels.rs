@@ -94,6 +94,8 @@ pub const SYSTEM_IDENTIFIER: &str = "howdah.io/system-identifier";
 pub const RECORD_VERSION: &str = "howdah.io/record-version";
 /// Annotation on the control record: the changes of the primary, as JSON.
 pub const HISTORY: &str = "howdah.io/history";
+/// Annotation on the control record: why the primary did not hand over as asked last, as JSON.
+pub const REFUSED: &str = "howdah.io/refused";
 /// Annotation on Pods: when people asked for a restart of Postgres.
 pub const RESTART: &str = "howdah.io/restart";
 /// Annotation on Pods: the answer to [`RESTART`].

@@ -1,10 +1,11 @@
 //! The command line as typed.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use camino::Utf8PathBuf;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use howdah_cli::{ConnectArgs, Verb};
 
 /// Howdah runs production-grade Postgres clusters, on this machine or on Kubernetes.
@@ -179,13 +180,37 @@ pub(crate) struct OperatorArgs {
         value_name = "NAME"
     )]
     pub(crate) operator_namespace: String,
+    /// Name of this operator among those that run at the same time; one of them works
+    #[arg(
+        long,
+        env = "POD_NAME",
+        hide_env_values = true,
+        default_value = "howdah-operator",
+        value_name = "NAME"
+    )]
+    pub(crate) identity: String,
+    /// Where to answer /livez and /readyz, such as [::]:8080
+    #[arg(
+        long,
+        env = "HOWDAH_HEALTH_ADDRESS",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    pub(crate) health_address: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }
 
+const INSTANCE_EXAMPLES: &str = "\
+Examples:
+  howdah instance                    in a Pod that the operator made: everything is in its environment
+  howdah instance --log-format json  the same, with a log for programs
+
+Exit codes: 0 stopped by a signal, 1 it could not start, 2 wrong usage.";
+
 /// Arguments of `howdah instance`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 stopped by a signal, 1 it could not start, 2 wrong usage.")]
+#[command(after_help = INSTANCE_EXAMPLES)]
 pub(crate) struct InstanceArgs {
     #[command(flatten)]
     pub(crate) agent: howdah_agent::Args,
@@ -239,12 +264,12 @@ pub(crate) fn command() -> clap::Command {
     let template =
         format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{overview}{{options}}\n\n{FOOTER}\n");
     let mut command = command.help_template(template);
-    // The flags of the connection are everybody's, but these verbs have no use for them.
-    command.build();
+    // The flags of the connection are everybody's, but these verbs have no use for them. A flag that a verb has
+    // already is not handed down to it.
+    let everybodys = command.get_arguments().filter(|flag| flag.is_global_set());
+    let hidden: Vec<Arg> = everybodys.map(|flag| flag.clone().hide(true)).collect();
     for verb in ["up", "down"] {
-        for flag in ["kubeconfig", "context", "namespace"] {
-            command = command.mut_subcommand(verb, |verb| verb.mut_arg(flag, |arg| arg.hide(true)));
-        }
+        command = command.mut_subcommand(verb, |verb| verb.args(hidden.clone()));
     }
     command
 }
@@ -273,6 +298,8 @@ fn applet(mut words: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -288,6 +315,54 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_explains_itself_when_asked() {
+        let command = command();
+        let verbs = command.get_subcommands();
+        let explained = verbs.filter(|verb| !verb.is_disable_help_flag_set());
+        let names: Vec<&str> = explained.map(clap::Command::get_name).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for verb in names {
+            for flag in ["--help", "-h"] {
+                let answer = command.clone().try_get_matches_from(["howdah", verb, flag]);
+                let answer = answer.expect_err("help is no match");
+                assert_eq!(answer.kind(), ErrorKind::DisplayHelp, "{verb}: {answer}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_of_peoples_has_examples() {
+        for verb in command()
+            .get_subcommands()
+            .filter(|verb| !verb.is_hide_set())
+        {
+            let after = verb.get_after_help().map(ToString::to_string);
+            let after = after.unwrap_or_default();
+            let example = format!("\n  howdah {}", verb.get_name());
+            assert!(
+                after.contains("Examples:") && after.contains(&example),
+                "{}",
+                verb.get_name()
+            );
+            assert!(after.contains("Exit codes:"), "{}", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn flags_of_the_connection_are_understood_before_and_after_every_verb() {
+        for line in [
+            "howdah -n a up",
+            "howdah up -n a",
+            "howdah status a -n a",
+            "howdah up --context a",
+        ] {
+            let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+            let cli = Cli::from_arg_matches(&matches).unwrap();
+            assert!(cli.connection.is_given(), "{line}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
     let OperatorArgs {
         install_crds,
         operator_namespace,
+        identity,
+        health_address,
         log: _,
     } = args;
     let shutdown = signals::shutdown_token()?;
@@ -22,6 +24,8 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
     }
     let config = Config {
         namespace: operator_namespace.clone(),
+        identity: identity.clone(),
+        health: *health_address,
         ..Config::default()
     };
     howdah_operator::run(client, config, shutdown)

@@ -6,23 +6,21 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use futures::{StreamExt as _, future, pin_mut};
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::{StreamExt as _, future};
 use howdah_api::cluster::{Replication, ReplicationMode};
 use howdah_api::conditions::events;
-use howdah_api::control_record::Intent;
-use howdah_api::{ControlRecord, SGCluster, labels};
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::Api;
+use howdah_api::control_record::{Intent, Refusal};
+use howdah_api::{ControlRecord, SGCluster};
+use kube::Resource as _;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt as _, watcher as watch};
-use kube::{Client, Resource as _, ResourceExt as _};
 use tokio::time::Instant;
 use tracing::warn;
 
 use crate::cluster::{Chain, Guarded};
 use crate::events::{Happening, Recorder, Severity};
-use crate::triggers::{Clusters, owned_objects};
+use crate::records::{Key, News, Said};
+use crate::triggers::Clusters;
 
 /// A cluster whose instances cannot agree must not fill the server: so many Events of one cluster...
 const MOST: usize = 20;
@@ -30,55 +28,47 @@ const MOST: usize = 20;
 const PERIOD: Duration = Duration::from_secs(600);
 
 /// Tells about every change of a record for as long as it is polled.
-pub(crate) async fn tell(client: Client, clusters: Clusters, recorder: Recorder) {
-    let leases = watch(Api::<Lease>::all(client), owned_objects()).default_backoff();
-    pin_mut!(leases);
-    let mut told: HashMap<(String, String), Told> = HashMap::new();
-    while let Some(event) = leases.next().await {
-        match event {
-            Ok(Event::Apply(lease) | Event::InitApply(lease)) => {
-                let key = key(&lease);
-                let history = told.entry(key.clone()).or_default();
-                if history.uid != lease.uid() {
-                    *history = Told {
-                        uid: lease.uid(),
-                        ..Told::default()
-                    };
-                }
-                report(&lease, &key, history, &clusters, &recorder).await;
-            }
-            Ok(Event::Delete(lease)) => drop(told.remove(&key(&lease))),
-            Ok(Event::Init | Event::InitDone) => {}
-            Err(error) => log(&error),
+pub(crate) async fn tell(
+    mut news: UnboundedReceiver<News>,
+    clusters: Clusters,
+    recorder: Recorder,
+) {
+    let mut told: HashMap<Key, Told> = HashMap::new();
+    while let Some(News { key, said }) = news.next().await {
+        let Some(said) = said else {
+            told.remove(&key);
+            continue;
+        };
+        let history = told.entry(key.clone()).or_default();
+        if history.uid != said.uid {
+            *history = Told {
+                uid: said.uid.clone(),
+                refused: said.refusal.clone(),
+                ..Told::default()
+            };
         }
+        report(&said, &key, history, &clusters, &recorder).await;
     }
-    // A watch goes on for ever; if this one ended, passes must not end with it.
+    // Passes must not end with it.
     future::pending().await
 }
 
-fn log(error: &watcher::Error) {
-    warn!(error = %Chain(error), "control records not watched");
-}
-
-fn key(lease: &Lease) -> (String, String) {
-    (lease.namespace().unwrap_or_default(), lease.name_any())
-}
-
 async fn report(
-    lease: &Lease,
-    (namespace, name): &(String, String),
+    said: &Said,
+    (namespace, name): &Key,
     told: &mut Told,
     clusters: &Clusters,
     recorder: &Recorder,
 ) {
-    let text = lease.annotations().get(labels::RECORD);
-    let Some(record) = text.and_then(|text| ControlRecord::parse(text)) else {
+    let Some(record) = &said.record else {
         return;
     };
     let cluster = clusters.get(&ObjectRef::<Guarded>::new(name).within(namespace));
     let spec = cluster.as_ref().and_then(|cluster| cluster.0.as_ref().ok());
     let wanted = spec.map_or(0, wanted_acks);
-    let happenings = told.notice(name, &record, wanted, Instant::now());
+    let now = Instant::now();
+    let mut happenings = told.notice(name, record, wanted, now);
+    happenings.extend(told.refusal(name, record, said.refusal.as_ref(), now));
     let Some(cluster) = cluster else {
         return;
     };
@@ -119,6 +109,8 @@ struct Told {
     wanted: u32,
     enough: bool,
     degraded: bool,
+    /// The refusal that people know of.
+    refused: Option<Refusal>,
     /// When Events were published.
     published: VecDeque<Instant>,
 }
@@ -150,6 +142,8 @@ impl Told {
         let now = (record.epoch, record.holder?);
         let before = self.served.replace(now);
         if before == Some(now) {
+            // A wish that is gone while the same primary serves on was taken back.
+            self.asked = None;
             return None;
         }
         let (asked, released) = (self.asked.take(), std::mem::take(&mut self.released));
@@ -211,6 +205,26 @@ impl Told {
         None
     }
 
+    /// That the primary does not hand over as asked.
+    fn refusal(
+        &mut self,
+        cluster: &str,
+        record: &ControlRecord,
+        refusal: Option<&Refusal>,
+        now: Instant,
+    ) -> Option<Happening> {
+        let refusal = refusal.filter(|refusal| self.refused.as_ref() != Some(refusal))?;
+        self.refused = Some(refusal.clone());
+        self.asked = None;
+        let primary = record.holder.filter(|_| self.may_publish(now))?;
+        let why = &refusal.why;
+        Some(happening(
+            Severity::Warning,
+            events::SWITCHOVER_REFUSED,
+            format!("{cluster}-{primary} does not hand over as people asked: {why}"),
+        ))
+    }
+
     fn may_publish(&mut self, now: Instant) -> bool {
         let old = |at: &Instant| now.duration_since(*at) >= PERIOD;
         while self.published.front().is_some_and(old) {
@@ -268,6 +282,26 @@ mod tests {
 
     fn one(reason: &'static str, message: &str) -> Vec<(&'static str, String)> {
         vec![(reason, message.to_owned())]
+    }
+
+    #[test]
+    fn a_refusal_is_told_once_with_its_reason() {
+        let (mut told, now) = (Told::default(), Instant::now());
+        let refusal = |revision| Refusal {
+            epoch: 1,
+            revision,
+            why: "a-2 is fenced".to_owned(),
+        };
+        let mut say = |refusal: Option<&Refusal>| {
+            let happening = told.refusal("a", &served(1, 0, 0), refusal, now);
+            happening.map(|happening| (happening.reason, happening.message))
+        };
+        let message = "a-0 does not hand over as people asked: a-2 is fenced";
+        let expected = Some((events::SWITCHOVER_REFUSED, message.to_owned()));
+        assert_eq!(say(None), None);
+        assert_eq!(say(Some(&refusal(1))), expected);
+        assert_eq!(say(Some(&refusal(1))), None);
+        assert_eq!(say(Some(&refusal(2))), expected);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::channel::mpsc::UnboundedReceiver;
 use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use kube::Client;
 use kube::api::{Api, ListParams};
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, controller, watcher};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -16,9 +17,9 @@ use tracing::{debug, info};
 use crate::Config;
 use crate::cluster::{Guarded, error_policy, reconcile};
 use crate::context::Context;
+use crate::health::{self, Health};
 use crate::leader::Leader;
-use crate::record_events;
-use crate::triggers;
+use crate::{record_events, records, triggers};
 
 /// A burst of changes causes one pass; short enough not to be felt.
 const DEBOUNCE: Duration = Duration::from_millis(20);
@@ -33,18 +34,42 @@ pub enum Error {
     /// The kinds are not served; the definitions have to be installed first.
     #[error("list SGClusters")]
     List(#[source] kube::Error),
+    /// Probes would not be answered.
+    #[error("listen on {0} for probes")]
+    Listen(std::net::SocketAddr, #[source] std::io::Error),
 }
 
 /// Runs the operator until it is told to stop; passes that have begun are finished.
 ///
 /// It works only while it holds the leader Lease, and waits for it as long as another does.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let health = Health::default();
+    let Some(address) = config.health else {
+        return lead(client, config, shutdown, health).await;
+    };
+    let listener = health::bind(address).await;
+    let listener = listener.map_err(|source| Error::Listen(address, source))?;
+    let serving = health::serve(listener, health.clone());
+    tokio::select! {
+        ended = Box::pin(lead(client, config, shutdown, health)) => ended,
+        // It ends only with this future.
+        () = serving => Ok(()),
+    }
+}
+
+async fn lead(
+    client: Client,
+    config: Config,
+    shutdown: CancellationToken,
+    health: Health,
+) -> Result<(), Error> {
     let clusters: Api<Guarded> = Api::all(client.clone());
     // A watch would wait for ever for kinds that nobody installed.
     clusters
         .list(&ListParams::default().limit(1))
         .await
         .map_err(Error::List)?;
+    health.ready();
     info!(namespace = config.namespace, "operator started");
     let leader = Leader::new(client.clone(), &config);
     while leader.acquire(&shutdown).await {
@@ -63,10 +88,11 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) ->
 /// Reconciles until the term ends.
 async fn work(client: &Client, config: &Config, term: &CancellationToken) {
     let context = Arc::new(Context::new(client.clone(), config.clone()));
-    let controller = controller(client.clone(), config);
+    let (watching, listeners) = records::watch(client.clone());
+    let controller = controller(client.clone(), config, listeners.clusters);
     let clusters = controller.store();
     let recorder = context.recorder.clone();
-    let telling = record_events::tell(client.clone(), clusters.clone(), recorder);
+    let telling = record_events::tell(listeners.news, clusters.clone(), recorder);
     let passes = controller
         .graceful_shutdown_on(term.clone().cancelled_owned())
         .run(reconcile, error_policy, context)
@@ -81,6 +107,7 @@ async fn work(client: &Client, config: &Config, term: &CancellationToken) {
         () = passes => {}
         () = ended_before_the_first_pass(&clusters, term) => {}
         () = telling => {}
+        () = watching => {}
     }
 }
 
@@ -94,7 +121,11 @@ async fn ended_before_the_first_pass(clusters: &Store<Guarded>, term: &Cancellat
     }
 }
 
-fn controller(client: Client, config: &Config) -> Controller<Guarded> {
+fn controller(
+    client: Client,
+    config: &Config,
+    control_records: UnboundedReceiver<ObjectRef<Guarded>>,
+) -> Controller<Guarded> {
     let everything = watcher::Config::default;
     let ours = triggers::owned_objects;
     let controller = Controller::new(Api::<Guarded>::all(client.clone()), everything());
@@ -141,7 +172,7 @@ fn controller(client: Client, config: &Config) -> Controller<Guarded> {
                 })
             },
         )
-        .reconcile_on(triggers::control_records(client.clone()))
+        .reconcile_on(control_records)
         .reconcile_on(triggers::secrets(client.clone(), clusters))
         .reconcile_all_on(triggers::catalogue(client, config))
 }

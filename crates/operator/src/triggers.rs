@@ -1,19 +1,14 @@
 //! What causes a pass: changes of anything that a pass looks at.
 //!
-//! A trigger only names the cluster. Changes that no pass cares about, above all the renewal of a
-//! control record every few seconds, are filtered out here.
-
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
+//! A trigger only names the cluster. Those of control records come from the one watch of them, in `records`.
 
 use futures::{Stream, StreamExt as _, future};
-use howdah_api::{ControlRecord, SGCluster, labels};
+use howdah_api::{SGCluster, labels};
 use howdah_plan::references::wanted_secret_keys;
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 
 use crate::Config;
@@ -25,32 +20,6 @@ pub(crate) type Clusters = Store<Guarded>;
 /// Label selector of the objects that belong to clusters.
 pub(crate) fn owned_objects() -> watcher::Config {
     watcher::Config::default().labels(&format!("{}={}", labels::APP, labels::APP_CLUSTER))
-}
-
-/// The cluster whose control record changed in what it says.
-pub(crate) fn control_records(client: Client) -> impl Stream<Item = ObjectRef<Guarded>> {
-    let says = |lease: &Lease| Some(meaning(lease));
-    watcher(Api::<Lease>::all(client), owned_objects())
-        .default_backoff()
-        .touched_objects()
-        .predicate_filter(says, PredicateConfig::default())
-        .filter_map(|lease| future::ready(lease.ok().as_ref().and_then(labelled_cluster)))
-}
-
-/// A fingerprint of a record without what changes at every renewal.
-fn meaning(lease: &Lease) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    lease.labels().hash(&mut hasher);
-    for (key, value) in lease.annotations() {
-        let record = (key == labels::RECORD)
-            .then(|| ControlRecord::parse(value))
-            .flatten();
-        match record {
-            Some(record) => record.hash(&mut hasher),
-            None => (key, value).hash(&mut hasher),
-        }
-    }
-    hasher.finish()
 }
 
 /// The clusters that own a Secret or refer to it. Secrets are watched without their contents.
@@ -116,7 +85,8 @@ pub(crate) fn referring<K: Resource>(
         .collect()
 }
 
-fn labelled_cluster(object: &impl Resource) -> Option<ObjectRef<Guarded>> {
+/// The cluster that an object belongs to by its labels.
+pub(crate) fn labelled_cluster(object: &impl Resource) -> Option<ObjectRef<Guarded>> {
     let name = object.meta().labels.as_ref()?.get(labels::CLUSTER_NAME)?;
     Some(ObjectRef::new(name).within(object.meta().namespace.as_deref()?))
 }
@@ -127,28 +97,4 @@ fn owning_cluster(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<Guarde
         .into_iter()
         .find(|owner| owner.kind == SGCluster::kind(&()))?;
     Some(ObjectRef::new(&owner.name).within(&secret.namespace()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn of(record: Value) -> u64 {
-        let lease = serde_json::from_value(json!({
-            "metadata": {"annotations": {"howdah.io/record": record.to_string()}},
-            "spec": {"renewTime": "2026-01-01T00:00:00.000000Z"},
-        }));
-        meaning(&lease.unwrap())
-    }
-
-    #[test]
-    fn a_renewal_says_nothing_new() {
-        let record =
-            |nonce: u64, epoch: u64| json!({"epoch": epoch, "nonce": nonce, "revision": nonce});
-        assert_eq!(of(record(1, 1)), of(record(2, 1)));
-        assert_ne!(of(record(1, 1)), of(record(1, 2)));
-        assert_ne!(of(json!("x")), of(json!("y")));
-    }
 }

@@ -5,6 +5,7 @@
 mod claim;
 mod config_map;
 mod container;
+mod disruption;
 mod pgbouncer;
 mod pod;
 mod rbac;
@@ -15,6 +16,7 @@ mod volume;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 
 use crate::credentials::Credentials;
@@ -23,6 +25,7 @@ use crate::instances::Selection;
 use crate::metadata::generated_meta;
 use crate::validated::{Generated, ValidatedCluster};
 
+pub use rbac::instance_rights;
 pub use secret::{credentials_secret, peer_secret, ssl_secret};
 
 /// Everything that a cluster needs right now, besides its credentials.
@@ -38,6 +41,8 @@ pub struct Objects {
     pub binding_secret: Secret,
     /// Configuration files of Postgres, and of what runs beside it.
     pub config_maps: Vec<ConfigMap>,
+    /// How many instances may be evicted at once, where there are several.
+    pub disruption_budget: Option<PodDisruptionBudget>,
     /// Ways to the instances.
     pub services: Vec<Service>,
     /// Volumes of the instances that should exist, in the order of `pods`.
@@ -69,6 +74,7 @@ pub fn build(
         role: rbac::role(cluster, selection),
         role_binding: rbac::role_binding(cluster),
         binding_secret: secret::binding_secret(cluster, credentials),
+        disruption_budget: disruption::budget(cluster),
         services: service::services(cluster),
         claims: desired
             .iter()

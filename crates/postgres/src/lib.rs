@@ -56,6 +56,7 @@ pub use layout::Layout;
 pub use lookup::takes_writes;
 pub use place::{Error as PlaceError, Place};
 pub use postmaster::{Error as PostmasterError, Postmaster, StopMode, Stopped};
+pub use probe::Error as WriteError;
 pub use programs::{Error as ProgramError, Programs};
 pub use promote::Error as PromoteError;
 pub use rewind::Error as RewindError;

@@ -6,14 +6,31 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::session::{Error, Session};
+use crate::session::{Error as SqlError, Session, column};
 
 const WHAT: &str = "write a message to the WAL";
 
 /// A transaction with a commit record, which must reach the disk but no standby, and changes nothing.
 const WRITE: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'howdah', ''::text)";
 
-type Running = JoinHandle<Result<Session, Error>>;
+/// Client sessions that are in the middle of a statement. One query without locks.
+const BUSY: &str = "\
+SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL)
+  WHERE backend_type = 'client backend' AND state = 'active'
+    AND application_name <> pg_catalog.current_setting('application_name')) AS busy";
+
+/// Why a test write showed no disk that works.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It was begun, and did not end in time.
+    #[error("no commit within {} ms", .0.as_millis())]
+    Late(Duration),
+    /// It could not be tried, or was refused: nothing is said about the disk.
+    #[error("try a commit")]
+    Untried(#[source] SqlError),
+}
+
+type Running = JoinHandle<Result<Session, SqlError>>;
 
 /// The session that test writes use, in the task of the newest of them.
 #[derive(Debug, Default)]
@@ -34,10 +51,7 @@ impl Session {
     /// one test write is unanswered no other is begun, so that they do not pile up.
     pub async fn probe_write(&self, deadline: Duration) -> Result<(), Error> {
         let until = Instant::now() + deadline;
-        let late = || Error::Deadline {
-            what: WHAT,
-            after: deadline,
-        };
+        let late = || Error::Late(deadline);
         let mut slot = timeout_at(until, self.write_probe().0.lock())
             .await
             .map_err(|_| late())?;
@@ -53,7 +67,11 @@ impl Session {
             Some(session) => session,
             None => timeout_at(until, self.again_local())
                 .await
-                .map_err(|_| late())??,
+                .unwrap_or(Err(SqlError::Deadline {
+                    what: "connect to postgres",
+                    after: deadline,
+                }))
+                .map_err(Error::Untried)?,
         };
         let running = slot.insert(tokio::spawn(async move {
             session.execute_patiently(WHAT, WRITE).await?;
@@ -66,8 +84,14 @@ impl Session {
                 *slot = Some(tokio::spawn(async move { Ok(session) }));
                 Ok(())
             }
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) => Err(Error::Untried(error)),
             Err(_) => Err(late()),
         }
+    }
+
+    /// True if a client other than the agent is in the middle of a statement.
+    pub async fn has_busy_clients(&self) -> Result<bool, SqlError> {
+        const WHAT: &str = "ask whether clients wait for answers";
+        column(WHAT, &self.row(WHAT, BUSY, &[]).await?, "busy")
     }
 }

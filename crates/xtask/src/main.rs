@@ -4,6 +4,7 @@ mod command;
 mod components;
 mod crds;
 mod gate;
+mod images;
 mod sim;
 mod tidy;
 mod tree;
@@ -26,6 +27,8 @@ struct Args {
 enum Task {
     /// Build the bundles of third-party programs that are missing, and write their catalogue
     Components(components::Args),
+    /// Build the container images as archives, and the catalogue that names them
+    Images(Box<images::Args>),
     /// Check the rules of the workspace that the compiler does not know
     Tidy,
     /// Write the files that are generated from Rust types
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let Args { task } = Args::parse();
     let result = match task {
         Task::Components(args) => components::run(args),
+        Task::Images(args) => images::run(&args),
         Task::Tidy => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         Task::Gen => Workspace::load().and_then(|workspace| crds::generate(&workspace)),
         Task::Check => Workspace::load().and_then(|workspace| crds::check(&workspace)),

@@ -8,7 +8,7 @@ fn cluster() -> ClusterName {
     "simple".parse().unwrap()
 }
 
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     let annotations = [
         (EPOCH, "2"),
         (PRIMARY, "simple-1"),
@@ -20,7 +20,7 @@ fn record() -> Record {
 }
 
 fn lease(record: &Record, known: Option<&Lease>) -> Lease {
-    let mut content = content(&cluster(), record, known, Timestamp::UNIX_EPOCH).unwrap();
+    let mut content = content(&cluster(), record, None, known, Timestamp::UNIX_EPOCH).unwrap();
     content["metadata"]["resourceVersion"] = "7".into();
     serde_json::from_value(content).unwrap()
 }
@@ -32,6 +32,16 @@ fn a_record_survives_the_lease() {
     let spec = lease.spec.unwrap();
     assert_eq!(spec.lease_transitions, Some(2));
     assert_eq!(spec.holder_identity.as_deref(), Some("simple-1"));
+}
+
+#[test]
+fn a_refusal_is_told_beside_the_record_that_says_so() {
+    let now = Timestamp::UNIX_EPOCH;
+    let why = Some("simple-2 is fenced");
+    let written = content(&cluster(), &record(), why, None, now).unwrap();
+    let told = &written["metadata"]["annotations"][REFUSED];
+    let expected = r#"{"epoch":2,"revision":1,"why":"simple-2 is fenced"}"#;
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::ids;
 use crate::member::Member;
 use crate::peers::{REINITIALISE, RESTART};
 use crate::record;
+use crate::refusal;
 use crate::view::Role;
 
 /// The longest body.
@@ -176,15 +177,17 @@ async fn take_over(member: &Member, wish: Request, done: &str) -> Answer {
     let before = change(member, wish).await?;
     let end = Instant::now() + DONE;
     loop {
-        let (_, now) = read(member).await?;
+        let (lease, now) = read(member).await?;
         match progress(&before, wish, &now) {
             Progress::Done => {
                 let name = ids::name(&member.cluster.name, now.holder.member);
                 return Ok((StatusCode::OK, format!("Successfully {done} to \"{name}\"")));
             }
             Progress::Dropped => {
-                let text = "the primary stays: no other member, or not the wanted one, streams and is caught up";
-                return Err(Refusal(StatusCode::PRECONDITION_FAILED, text.to_owned()));
+                let why = refusal::since(&before, &lease);
+                let why = why.unwrap_or_else(|| "the wish was taken back".to_owned());
+                let text = format!("the primary stays: {why}");
+                return Err(Refusal(StatusCode::PRECONDITION_FAILED, text));
             }
             Progress::Waiting(awaited) if Instant::now() >= end => {
                 let text = format!("still waiting for {awaited}");

@@ -146,6 +146,35 @@ async fn a_frozen_server_is_replaced() -> Result<()> {
     end(world, members).await
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_whose_commits_hang_is_replaced() -> Result<()> {
+    let world = World::new().await?;
+    let members = three(&world, r#"{"mode":"strict-sync"}"#).await?;
+    write(&world, &members, 1).await?;
+    let busy = async {
+        // Nothing is tried as long as nobody waits. It ends with its server.
+        let _ = members[0].value("SELECT pg_sleep(600)").await;
+        std::future::pending::<()>().await
+    };
+    let replaced = async {
+        let probing = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT %logical_emit%' \
+             AND application_name = 'howdah'";
+        let pid = eventually("a test write", async || {
+            Ok(members[0].value(probing).await?.parse::<i32>()?)
+        });
+        // As if it waited for the disk.
+        kill(Pid::from_raw(pid.await?), Signal::SIGSTOP)?;
+        successor(&world, &members, 0).await
+    };
+    tokio::select! {
+        () = busy => {}
+        replaced = replaced => { replaced?; }
+    }
+    write(&world, &members, 2).await?;
+    check_rows(&members, "1 2").await?;
+    end(world, members).await
+}
+
 fn children(parent: i32) -> Result<Vec<i32>> {
     let path = format!("/proc/{parent}/task/{parent}/children");
     let text = std::fs::read_to_string(path)?;

@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
 
+use crate::failover::{end, three};
 use crate::instance::Instance;
 use crate::world::{World, eventually, expect};
 
@@ -70,6 +71,27 @@ async fn an_agent_that_was_killed_takes_over_from_itself() -> Result<()> {
     first.stop().await?;
     world.end().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_starts_while_the_api_is_away_follows_the_primary() -> Result<()> {
+    let world = World::new().await?;
+    let mut members = three(&world, r#"{"mode":"strict-sync"}"#).await?;
+    let uid = members[1].uid(&world).await?;
+    world.cut.store(true, Ordering::SeqCst);
+    members[1].kill_agent().await?;
+    members[1].start_agent(&world, uid, false).await?;
+    members[0].value("INSERT INTO t VALUES (1)").await?;
+    members[1].wait_value("SELECT n FROM t", "1").await?;
+    members[1].wait_ok("/replica").await?;
+    world.cut.store(false, Ordering::SeqCst);
+    eventually("the control record with all members", async || {
+        let record = world.recorded("howdah.io/record").await?;
+        ensure!(record.contains(r#""standbys":[1,2]"#), "{record}");
+        Ok(())
+    })
+    .await?;
+    end(world, members).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

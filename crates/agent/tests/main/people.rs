@@ -102,7 +102,7 @@ async fn nonsense_is_refused(primary: &Instance) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_hand_over_and_restart_by_the_rest_api() -> Result<()> {
     let world = World::new().await?;
-    let members = three(&world, r#"{"mode":"sync","ttl":30}"#).await?;
+    let mut members = three(&world, r#"{"mode":"sync","ttl":30}"#).await?;
     for member in &members {
         member.mount("credentials/restapi-username", "superuser")?;
         member.mount("credentials/restapi-password", "people-1")?;
@@ -135,11 +135,32 @@ async fn people_hand_over_and_restart_by_the_rest_api() -> Result<()> {
         (&json!(30), &json!(true))
     );
     write(&world, &members, 1).await?;
+    be_refused(&world, &mut members).await?;
     hand_over(&world, &members).await?;
     write(&world, &members, 2).await?;
     restart(&world, &members[0]).await?;
     check_rows(&members, "1 2").await?;
     end(world, members).await
+}
+
+/// Who does not stream cannot take over; the answer says so.
+async fn be_refused(world: &World, members: &mut [Instance]) -> Result<()> {
+    members[2].stop().await?;
+    // The primary looks twice a second; by then it knows.
+    eventually("the primary to miss it", async || {
+        let record = world.recorded("howdah.io/record").await?;
+        ensure!(record.contains(r#""standbys":[1]"#), "{record}");
+        Ok(())
+    })
+    .await?;
+    let wish = json!({"leader": "simple-0", "candidate": "simple-2"});
+    let (code, answer) = as_admin(&members[1], "POST /switchover", &wish).await?;
+    let why = "the primary stays: simple-2 does not stream from the primary";
+    assert_eq!(code, 412, "{answer}");
+    ensure!(answer.contains(why), "{answer}");
+    let uid = members[2].uid(world).await?;
+    members[2].start_agent(world, uid, false).await?;
+    members[2].wait_ok("/readiness").await
 }
 
 /// The request goes to a member that is neither the old primary nor the next.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use howdah_api::labels::{HISTORY, RECORD, SYSTEM_IDENTIFIER};
+use howdah_api::control_record::Refusal;
+use howdah_api::labels::{HISTORY, RECORD, REFUSED, SYSTEM_IDENTIFIER};
 use howdah_ha::machine::{Edit, Progress, Record, Refused, Request, edit, progress};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -56,6 +57,13 @@ impl Seen {
     /// The database system.
     pub(crate) fn system(&self) -> Option<&str> {
         self.annotation(SYSTEM_IDENTIFIER)
+    }
+
+    /// Why a wish that was written into that record was refused, if it was.
+    fn refusal_since(&self, before: &Record) -> Option<String> {
+        let refusal = Refusal::parse(self.annotation(REFUSED)?)?;
+        let later = (refusal.epoch, refusal.revision) > (before.epoch.number(), before.revision);
+        later.then_some(refusal.why)
     }
 
     fn edit(&self, wish: Request) -> Result<Edit, Error> {
@@ -134,15 +142,19 @@ impl<'a> Control<'a> {
     ) -> Result<Record, Error> {
         let end = Instant::now() + limit;
         loop {
-            let now = self.read().await?.record()?;
+            let seen = self.read().await?;
+            let now = seen.record()?;
             let awaited = match progress(before, wish, &now) {
                 Progress::Done => {
                     terminal.end_progress();
                     return Ok(now);
                 }
                 Progress::Dropped => {
+                    let why = seen
+                        .refusal_since(before)
+                        .unwrap_or_else(|| "the wish was taken back".to_owned());
                     return Err(Error::NotNow(format!(
-                        "the primary of {} stays: no other instance, or not the wanted one, streams and is caught up (see `howdah status {}`)",
+                        "the primary of {} stays: {why} (see `howdah status {}`)",
                         self.cluster, self.cluster
                     )));
                 }
@@ -157,5 +169,31 @@ impl<'a> Control<'a> {
             terminal.progress(&format!("waiting for {awaited}"));
             sleep(POLL).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_after_the_wish_explains_why_it_is_gone() {
+        let record = json!({
+            "epoch": 3, "revision": 8, "holder": {"member": 0, "boot": 1}, "nonce": 1, "system": null, "timeline": "1",
+            "cohort": {"standbys": [], "acks": 0, "writer": 0, "timeline": "1", "floor": null}, "older": [],
+            "serving": true, "released": false,
+        });
+        let told = |epoch: u64, revision: u64| {
+            let refused = json!({"epoch": epoch, "revision": revision, "why": "no"});
+            let lease = json!({"metadata": {"annotations": {
+                RECORD: record.to_string(), REFUSED: refused.to_string(),
+            }}});
+            let seen = Seen { lease };
+            seen.refusal_since(&seen.record().unwrap())
+        };
+        assert_eq!(told(3, 9), Some("no".to_owned()));
+        assert_eq!(told(4, 1), Some("no".to_owned()));
+        assert_eq!(told(3, 8), None, "of an earlier wish");
+        assert_eq!(told(2, 20), None);
     }
 }

@@ -97,7 +97,7 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
             "stackgres.io/noloadbalance": "false",
             "stackgres.io/nosync": "false",
         });
-        same("labels", &pod["metadata"]["labels"], &labels)?;
+        same("labels", &without_places(pod), &labels)?;
         let report: Value = serde_json::from_str(text(pod, "/metadata/annotations/status"))?;
         same("the reported role", &report["role"], &labels["role"])?;
         same("the reported state", &report["state"], &json!("running"))?;
@@ -122,6 +122,15 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
         ensure!(ports == expected, "{ports:?}");
     }
     Ok(())
+}
+
+/// The labels of a Pod, but for those with which Kubernetes says in which zone its node is.
+fn without_places(pod: &Value) -> Value {
+    let mut labels = pod["metadata"]["labels"].clone();
+    if let Some(labels) = labels.as_object_mut() {
+        labels.retain(|key, _| !key.starts_with("topology.kubernetes.io/"));
+    }
+    labels
 }
 
 async fn services(world: &World, name: &str) -> Result<()> {

@@ -105,6 +105,9 @@ impl Writer<'_> {
         for map in &objects.config_maps {
             changes.push(applied(context, namespace, &owned.config_maps, map).await?);
         }
+        if let Some(budget) = &objects.disruption_budget {
+            changes.push(applied(context, namespace, &owned.disruption_budgets, budget).await?);
+        }
         for service in &objects.services {
             changes.push(applied(context, namespace, &owned.services, service).await?);
         }

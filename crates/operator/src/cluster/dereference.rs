@@ -18,6 +18,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
@@ -47,6 +48,7 @@ pub(super) struct Owned {
     pub(super) service_accounts: Vec<ServiceAccount>,
     pub(super) roles: Vec<Role>,
     pub(super) role_bindings: Vec<RoleBinding>,
+    pub(super) disruption_budgets: Vec<PodDisruptionBudget>,
 }
 
 impl Found {
@@ -136,17 +138,27 @@ impl Reader<'_> {
         let selector = ListParams::default().labels(&selector_text(&identity(name, uid)));
         // Pods of jobs belong to the cluster too, but are no instances.
         let instances = ListParams::default().labels(&selector_text(&pod_identity(name, uid)));
-        let (pods, claims, services, config_maps, secrets, service_accounts, roles, role_bindings) =
-            tokio::try_join!(
-                self.list(&instances),
-                self.list(&selector),
-                self.list(&selector),
-                self.list(&selector),
-                self.list(&selector),
-                self.list(&selector),
-                self.list(&selector),
-                self.list(&selector),
-            )?;
+        let (
+            pods,
+            claims,
+            services,
+            config_maps,
+            secrets,
+            service_accounts,
+            roles,
+            role_bindings,
+            disruption_budgets,
+        ) = tokio::try_join!(
+            self.list(&instances),
+            self.list(&selector),
+            self.list(&selector),
+            self.list(&selector),
+            self.list(&selector),
+            self.list(&selector),
+            self.list(&selector),
+            self.list(&selector),
+            self.list(&selector),
+        )?;
         Ok(Owned {
             pods,
             claims,
@@ -156,6 +168,7 @@ impl Reader<'_> {
             service_accounts,
             roles,
             role_bindings,
+            disruption_budgets,
         })
     }
 

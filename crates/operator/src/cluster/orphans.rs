@@ -34,6 +34,13 @@ pub(super) async fn remove(
     sweep(
         context,
         found,
+        &owned.disruption_budgets,
+        objects.disruption_budget.as_slice(),
+    )
+    .await?;
+    sweep(
+        context,
+        found,
         &owned.role_bindings,
         from_ref(&objects.role_binding),
     )

@@ -1,5 +1,6 @@
 //! The cases and what they share.
 
+mod account;
 mod actor;
 mod credentials;
 mod lifecycle;

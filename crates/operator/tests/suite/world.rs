@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::suite::actor;
+use crate::suite::{account, actor};
 
 pub(crate) const NAMESPACE: &str = "default";
 
@@ -82,7 +82,8 @@ impl World {
         };
         world.ensure_namespace(&Config::default().namespace).await?;
         world.set_catalogue(CATALOGUE).await?;
-        let (client, shutdown) = (world.client.clone(), world.shutdown.clone());
+        let client = account::client(&world.client, world.pocket.kubeconfig_path()).await?;
+        let shutdown = world.shutdown.clone();
         world.tasks.push(tokio::spawn(async move {
             if let Err(error) = run(client, Config::default(), shutdown).await {
                 panic!("operator ended: {error:#}");

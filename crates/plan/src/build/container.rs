@@ -91,6 +91,8 @@ pub(super) fn postgres_util(cluster: &ValidatedCluster) -> Container {
     env.extend([
         value("PGHOST", &format!("$(HOWDAH_ROOT){}", volume::SOCKET_PATH)),
         value("PGPORT", &POSTGRES.to_string()),
+        // For what psql remembers; the root of the container cannot be written.
+        value("HOME", "$(HOWDAH_ROOT)/tmp"),
     ]);
     let container = Container {
         name: POSTGRES_UTIL.to_owned(),
@@ -213,6 +215,7 @@ fn probe(path: &str, ours: (Option<i32>, i32, i32), user: Option<&Numbers>) -> P
 pub(super) fn unprivileged() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
         capabilities: Some(Capabilities {
             drop: Some(vec!["ALL".to_owned()]),
             ..Capabilities::default()

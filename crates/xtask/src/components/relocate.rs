@@ -11,35 +11,21 @@ use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::elf;
+use super::tool::Tool;
 use crate::command::output_of;
 use crate::tree;
 
-/// patchelf, unpacked with its libraries and run by the loader among them, so that every host runs the same version.
-pub(crate) struct Patchelf {
-    loader: Utf8PathBuf,
-    library_path: String,
-    program: Utf8PathBuf,
-}
+/// The program that changes where others look for their loader and libraries.
+pub(crate) struct Patchelf(Tool);
 
 impl Patchelf {
     /// Takes the patchelf that has been unpacked below `root`.
     pub(crate) fn below(root: &Utf8Path) -> Result<Self> {
-        let program = root.join("usr/bin/patchelf");
-        let interpreter = elf::interpreter(&program)?
-            .with_context(|| format!("{program} names no dynamic loader"))?;
-        let libraries = Libraries::below(root)?;
-        let loader = root.join(libraries.find(file_name(&interpreter))?);
-        Ok(Self {
-            loader,
-            library_path: libraries.path(root),
-            program,
-        })
+        Tool::below(root, "usr/bin/patchelf").map(Self)
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.loader);
-        command.args(["--library-path", &self.library_path, self.program.as_str()]);
-        command
+        self.0.command()
     }
 
     /// Points every program below `root` to where its loader and libraries will be once `root` is renamed to `home`.
@@ -95,13 +81,13 @@ impl Patchelf {
 }
 
 /// Where the shared libraries of a bundle are, relative to it.
-struct Libraries {
+pub(super) struct Libraries {
     by_name: BTreeMap<String, Utf8PathBuf>,
 }
 
 impl Libraries {
     /// Looks at the folders of libraries; what extensions load by path is elsewhere.
-    fn below(root: &Utf8Path) -> Result<Self> {
+    pub(super) fn below(root: &Utf8Path) -> Result<Self> {
         let mut by_name = BTreeMap::new();
         for path in tree::walk(root)? {
             let relative = path.strip_prefix(root)?;
@@ -118,13 +104,13 @@ impl Libraries {
         Ok(Self { by_name })
     }
 
-    fn find(&self, name: &str) -> Result<&Utf8Path> {
+    pub(super) fn find(&self, name: &str) -> Result<&Utf8Path> {
         let found = self.by_name.get(name).map(Utf8PathBuf::as_path);
         found.with_context(|| format!("no package brings {name}"))
     }
 
     /// The search path for a bundle at `home`.
-    fn path(&self, home: &Utf8Path) -> String {
+    pub(super) fn path(&self, home: &Utf8Path) -> String {
         let folders: BTreeSet<_> = self
             .by_name
             .values()
@@ -138,7 +124,7 @@ impl Libraries {
     }
 }
 
-fn file_name(path: &str) -> &str {
+pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

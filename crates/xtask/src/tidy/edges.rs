@@ -29,13 +29,15 @@ const fn allowed_with_pocket(name: &'static str, normal: &'static [&'static str]
 }
 
 /// Edges point down only. What tests need (testkit, e2e, xtask) is in no other crate's list.
-const TABLE: [Allowed; 15] = [
+const TABLE: [Allowed; 17] = [
     allowed("howdah-types", &[]),
     allowed("howdah-pgwire", &[]),
     allowed("howdah-api", &["howdah-types"]),
     allowed("howdah-plan", &["howdah-api", "howdah-types"]),
     allowed("howdah-ha", &["howdah-types"]),
     allowed("howdah-ha-sim", &["howdah-ha", "howdah-types"]),
+    allowed("howdah-session", &["howdah-pgwire"]),
+    allowed("howdah-envoy-filter", &["howdah-session"]),
     allowed("howdah-postgres", &["howdah-types"]),
     allowed("howdah-pocket", &["howdah-types"]),
     allowed_with_pocket(
@@ -63,7 +65,15 @@ const TABLE: [Allowed; 15] = [
         "howdah-e2e",
         &["howdah-api", "howdah-testkit", "howdah-types"],
     ),
-    allowed("xtask", &["howdah-api", "howdah-testkit", "howdah-types"]),
+    allowed(
+        "xtask",
+        &[
+            "howdah-api",
+            "howdah-operator",
+            "howdah-testkit",
+            "howdah-types",
+        ],
+    ),
 ];
 
 const TESTKIT: &str = "howdah-testkit";

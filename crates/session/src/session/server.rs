@@ -1,0 +1,167 @@
+//! The server's messages: those that complete, fail or end something are read, all others only followed.
+
+use howdah_pgwire::backend::{ReadyForQuery, TransactionStatus, field, tag};
+use howdah_pgwire::{Body as _, SqlState};
+
+use super::{Copy, Exchange, Micros, Phase, Session};
+use crate::flight::Asked;
+use crate::{End, ErrorClass, Event, Policy, Record, StatementKind};
+
+impl Session {
+    /// Is told bytes that the server has sent, each byte once. They always pass.
+    pub fn server(
+        &mut self,
+        policy: &Policy,
+        mut bytes: &[u8],
+        now: Micros,
+        record: &mut impl Record,
+    ) {
+        while matches!(self.phase, Phase::Authenticating { .. } | Phase::Running) {
+            match self.backend.next(&mut bytes, &policy.backend) {
+                Ok(Some(piece)) => {
+                    let read = [
+                        tag::COMMAND_COMPLETE,
+                        tag::ERROR_RESPONSE,
+                        tag::READY_FOR_QUERY,
+                    ];
+                    let tag = piece.header.tag;
+                    if !read.contains(&tag) {
+                        if piece.first {
+                            self.followed(tag);
+                        }
+                        continue;
+                    }
+                    let mut head = self.head;
+                    if let Some(body) = head.push(&piece) {
+                        self.read(tag, body, now, record);
+                    } else {
+                        self.head = head;
+                    }
+                }
+                Ok(None) => break,
+                Err(_error) => self.lose(record),
+            }
+        }
+    }
+
+    /// A message begins whose body says nothing that is counted.
+    fn followed(&mut self, tag: u8) {
+        match tag {
+            tag::COPY_IN_RESPONSE => {
+                self.copy = Copy::In;
+                if self.flight.oldest() != Some(Asked::Simple) {
+                    // What was sent behind the Execute reaches the server during COPY, which overlooks Sync;
+                    // the client has to send another one (54.2.6, COPY Operations).
+                    self.flight.forget();
+                    self.unsynced = true;
+                }
+            }
+            tag::COPY_OUT_RESPONSE => self.copy = Copy::Out,
+            tag::COPY_BOTH_RESPONSE => self.copy = Copy::Both,
+            tag::COPY_DONE if self.copy == Copy::Out => self.copy = Copy::None,
+            tag::EMPTY_QUERY_RESPONSE | tag::PORTAL_SUSPENDED | tag::FUNCTION_CALL_RESPONSE => {
+                self.exchange.worked = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// A message is complete, and this is the start of its body.
+    fn read(&mut self, tag: u8, body: &[u8], now: Micros, record: &mut impl Record) {
+        match tag {
+            tag::COMMAND_COMPLETE => self.completed(body, record),
+            tag::ERROR_RESPONSE => {
+                self.exchange.worked = true;
+                self.exchange.failed = true;
+                self.copy = Copy::None;
+                let code = sqlstate(body);
+                let class = code.map_or(ErrorClass::OTHER, ErrorClass::of);
+                self.emit(Event::Error { class, code }, record);
+            }
+            _ => match ReadyForQuery::decode(body) {
+                Ok(ReadyForQuery { status }) => self.ready(status, now, record),
+                Err(_error) => self.lose(record),
+            },
+        }
+    }
+
+    fn completed(&mut self, body: &[u8], record: &mut impl Record) {
+        let tag = body.split(|byte| *byte == 0).next().unwrap_or_default();
+        let kind = StatementKind::of(tag);
+        match kind {
+            StatementKind::Commit => self.exchange.ended = Some(End::Commit),
+            StatementKind::Rollback => self.exchange.ended = Some(End::Rollback),
+            _ => {}
+        }
+        self.exchange.worked = true;
+        self.copy = Copy::None;
+        let rows = rows(tag);
+        self.emit(Event::Statement { kind, rows }, record);
+    }
+
+    fn ready(&mut self, status: TransactionStatus, now: Micros, record: &mut impl Record) {
+        let Exchange {
+            began,
+            worked,
+            failed,
+            ended,
+        } = std::mem::take(&mut self.exchange);
+        let before = std::mem::replace(&mut self.status, status);
+        self.exchange.began = now;
+        self.copy = Copy::None;
+        if let Phase::Authenticating { since } = self.phase {
+            self.phase = Phase::Running;
+            let micros = now.saturating_sub(since);
+            return self.emit(Event::Ready { micros }, record);
+        }
+        if !self.flight.pop() {
+            // Nobody asked: the count was off, and the server knows better.
+            self.unsynced = false;
+        }
+        if worked {
+            let micros = now.saturating_sub(began);
+            self.emit(Event::Answered { micros }, record);
+        }
+        if status == TransactionStatus::Idle {
+            self.transaction_over(before, worked, failed, ended, now, record);
+        }
+    }
+
+    fn transaction_over(
+        &mut self,
+        before: TransactionStatus,
+        worked: bool,
+        failed: bool,
+        ended: Option<End>,
+        now: Micros,
+        record: &mut impl Record,
+    ) {
+        let began = self.transaction_began.take().unwrap_or(now);
+        if !self.flight.is_empty() || self.unsynced {
+            self.transaction_began = Some(now);
+        }
+        if worked || before != TransactionStatus::Idle {
+            let end = if failed {
+                End::Rollback
+            } else {
+                ended.unwrap_or(End::Commit)
+            };
+            let micros = now.saturating_sub(began);
+            self.emit(Event::Transaction { end, micros }, record);
+        }
+    }
+}
+
+/// The number at the end of a command tag.
+fn rows(tag: &[u8]) -> u64 {
+    let last = tag.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    let number = str::from_utf8(last).ok().and_then(|text| text.parse().ok());
+    number.unwrap_or_default()
+}
+
+/// The code in the first fields of an error (54.8, Error and Notice Message Fields).
+fn sqlstate(body: &[u8]) -> Option<SqlState> {
+    let mut fields = body.split(|byte| *byte == 0);
+    let code = fields.find_map(|field| field.strip_prefix(&[field::CODE]))?;
+    SqlState::from_bytes(code).ok()
+}
