@@ -189,7 +189,7 @@ pub(crate) struct OperatorArgs {
         value_name = "NAME"
     )]
     pub(crate) identity: String,
-    /// Where to answer /livez and /readyz, such as [::]:8080
+    /// Where to answer /livez and /readyz, such as 0.0.0.0:8080
     #[arg(
         long,
         env = "HOWDAH_HEALTH_ADDRESS",
