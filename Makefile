@@ -19,8 +19,8 @@ tools:
 components: tools ## Build the bundles of Postgres, PgBouncer and other programs that are missing
 	@cargo xtask components
 
-build: tools ## Build the howdah program for release
-	cargo build --release --package howdah
+build: tools ## Build the howdah program, and the library that Envoy loads, for release
+	cargo build --release --package howdah --package howdah-envoy-filter
 
 demo: components build ## Start pocket, and a cluster of three Postgres instances on it
 	@$(HOWDAH) up

@@ -28,8 +28,8 @@ use crate::member::{Input, Member};
 use crate::mounted::{self, Files, Mounted};
 use crate::wire::{self, Incoming, Wire, WireConfig};
 use crate::{
-    clock, disk, ids, jobs, keeper, observer, pooler, publisher, remembered, rest, settings, watching,
-    wishes,
+    clock, disk, ids, jobs, keeper, observer, pooler, publisher, remembered, rest, settings,
+    watching, wishes,
 };
 
 /// The pause before something at the start is tried again.

@@ -27,7 +27,14 @@ struct Gate {
 type Stage = (&'static str, fn(&Gate) -> Result<()>);
 
 const RELEASE: Stage = ("release", |gate| {
-    gate.cargo(&["build", "--release", "--package", "howdah"])
+    gate.cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "howdah",
+        "--package",
+        "howdah-envoy-filter",
+    ])
 });
 
 const ALL: [Stage; 8] = [

@@ -79,15 +79,21 @@ pub(super) async fn publish_catalogue(client: &Client, catalogue: &Catalogue) ->
 /// Other names that the program answers to in containers.
 const ALSO_KNOWN_AS: [&str; 1] = ["patronictl"];
 
-/// Puts a copy of the program where Pods find it whatever happens to the original.
+/// What other programs load of ours, where it was built beside the program.
+const LIBRARIES: [&str; 1] = ["libhowdah_envoy_filter.so"];
+
+/// Puts a copy of the program, and of the libraries beside it, where Pods find them whatever happens to the
+/// originals.
 pub(super) fn install_program(folder: &Folder, program: &Utf8Path) -> Result<Utf8PathBuf, Error> {
     let target = folder.path("bin").join("howdah");
     let copy = || -> io::Result<()> {
-        let temporary = target.with_extension("new");
-        std::fs::copy(program, &temporary)?;
-        std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755))?;
-        // Running containers keep the file they were started from.
-        std::fs::rename(&temporary, &target)?;
+        install(program, &target)?;
+        for name in LIBRARIES {
+            let library = program.with_file_name(name);
+            if library.exists() {
+                install(&library, &target.with_file_name(name))?;
+            }
+        }
         for name in ALSO_KNOWN_AS {
             let link = target.with_file_name(name);
             let temporary = link.with_extension("new");
@@ -104,6 +110,14 @@ pub(super) fn install_program(folder: &Folder, program: &Utf8Path) -> Result<Utf
             source,
         }),
     }
+}
+
+/// Running containers keep the file they were started from.
+fn install(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    let temporary = to.with_extension("new");
+    std::fs::copy(from, &temporary)?;
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755))?;
+    std::fs::rename(&temporary, to)
 }
 
 /// The account that Pods run as; `None` for the current user.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use howdah_types::catalogue::Component;
+use howdah_types::catalogue::{Component, ComponentName};
 use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVar};
 
 use super::expand::expand;
@@ -16,6 +16,9 @@ use super::{Objects, PodFacts, Problem};
 pub(crate) const ROOT: &str = "HOWDAH_ROOT";
 /// The address to listen on; empty, for all, in a real container.
 pub(crate) const BIND_ADDRESS: &str = "HOWDAH_BIND_ADDRESS";
+
+/// Where Envoy looks for modules; ours is beside our program.
+const ENVOY_MODULES: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
 
 type Variables = BTreeMap<String, String>;
 
@@ -68,6 +71,10 @@ fn image_layer(facts: &PodFacts<'_>, component: &Component) -> Variables {
     ]);
     if let Some(file) = &facts.kubeconfig {
         variables.insert("KUBECONFIG".to_owned(), file.to_string());
+    }
+    if component.component == ComponentName::Envoy {
+        let modules = facts.node.program_dir.to_string();
+        variables.insert(ENVOY_MODULES.to_owned(), modules);
     }
     let bundle = component.env_vars(folder);
     variables.extend(bundle.map(|(name, value)| (name.to_owned(), value)));

@@ -146,6 +146,23 @@ fn the_image_brings_variables_that_the_container_may_override() {
 }
 
 #[test]
+fn envoy_finds_modules_beside_our_program() {
+    let (pod, node) = (with_container(json!({})), node());
+    let envoy = Component {
+        component: ComponentName::Envoy,
+        ..component()
+    };
+    let container = container(
+        &facts(&pod, &node),
+        &spec(&pod).containers[0],
+        &envoy,
+        &objects(),
+    );
+    let found = &container.unwrap().env["ENVOY_DYNAMIC_MODULES_SEARCH_PATH"];
+    assert_eq!(found, "/state/bin");
+}
+
+#[test]
 fn variables_refer_only_to_those_before_them() {
     let plan = plan(json!({"env": [
         {"name": "A", "value": "$(B)"},
