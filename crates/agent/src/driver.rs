@@ -508,7 +508,8 @@ async fn is_gone(member: &Member, lost: ha::Member) -> bool {
 fn is_unsettled(state: &State) -> bool {
     match &state.phase {
         ha::Phase::Primary(primary) => {
-            !state.pg.open || primary.change.is_some() || primary.restart.is_some()
+            let moves = primary.change.is_some() || primary.restart.is_some();
+            !state.pg.open || moves || primary.asked.is_some()
         }
         ha::Phase::Follower => !matches!(
             state.pg.server,

@@ -87,7 +87,11 @@ impl Machine {
             (Some((known, at)), Some(intent)) if known == intent => Some((known, at)),
             (_, intent) => intent.map(|intent| (intent, self.now)),
         };
-        let goes = intent.is_some_and(|intent| self.objection(intent).is_none());
+        // Of the standbys that were seen before it was asked for, one may have ended since.
+        let fresh = primary
+            .asked
+            .is_some_and(|(_, since)| self.s.pg.taken >= since);
+        let goes = fresh && intent.is_some_and(|intent| self.objection(intent).is_none());
         let told = self.s.stopping || self.is_fenced();
         if primary.leaving.is_none() {
             if !(goes || told) {

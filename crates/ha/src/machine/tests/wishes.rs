@@ -55,6 +55,13 @@ fn a_switchover_waits_a_little_for_a_standby_that_is_behind() {
     assert_eq!(goes.next.job, Some(Job::Checkpoint));
 }
 
+/// A primary that looked at its standbys after people asked for something.
+fn looked(asked: Intent) -> State {
+    let state = step(primary(), intent(asked), at(10)).next;
+    let pg = state.pg.clone();
+    step(state, seen(pg, 20), at(20)).next
+}
+
 #[test]
 fn a_switchover_to_anyone_needs_someone() {
     let mut state = primary();
@@ -62,15 +69,23 @@ fn a_switchover_to_anyone_needs_someone() {
     let anyone = Intent::Switchover { to: None };
     let state = step(state, intent(anyone), at(10)).next;
     assert_eq!(state.job, None);
-    let goes = step(primary(), intent(anyone), at(10)).next;
-    assert_eq!(goes.job, Some(Job::Checkpoint));
+    assert_eq!(looked(anyone).job, Some(Job::Checkpoint));
 }
 
 #[test]
 fn a_holder_that_lives_takes_a_failover_for_a_switchover() {
     let failover = Intent::Failover { to: Member(2) };
-    let goes = step(primary(), intent(failover), at(10)).next;
-    assert_eq!(goes.job, Some(Job::Checkpoint));
+    assert_eq!(looked(failover).job, Some(Job::Checkpoint));
+}
+
+#[test]
+fn a_standby_that_ended_just_before_it_was_wanted_is_not_handed_over_to() {
+    let asked = step(primary(), intent(switchover(2)), at(10)).next;
+    assert_eq!(asked.job, None, "the last look was before that");
+    let mut pg = asked.pg.clone();
+    pg.standbys.remove(&Member(2));
+    let late = step(asked, seen(pg, 20), at(20)).next;
+    assert_eq!(late.job, None);
 }
 
 /// m1 alone with a record that people edited at 0, when m0 and m2 are gone.
