@@ -75,6 +75,8 @@ pub(crate) struct Ledger {
     pub(crate) route: Option<Epoch>,
     pub(crate) served: Vec<(Epoch, Holder)>,
     pub(crate) last_write: BTreeMap<Holder, u64>,
+    /// Whether by the last record that a holder wrote nobody else could take over.
+    pub(crate) alone: BTreeMap<Holder, bool>,
     pub(crate) last_ack: BTreeMap<Timeline, u64>,
     /// When the newest write was acknowledged.
     pub(crate) newest_ack: Option<u64>,

@@ -39,6 +39,8 @@ impl World {
         }
         let last = self.ledger.last_write.entry(record.holder).or_insert(now);
         *last = now;
+        let alone = record.cohort.blocking() == 0;
+        self.ledger.alone.insert(record.holder, alone);
         self.tell(|_| {
             format!(
                 "record: epoch {} of {} rev {} serving {} released {} S {:?} W {} older {}",
@@ -232,16 +234,16 @@ impl World {
     }
 
     /// O4: the one start that is writable is that of the holder, which renewed since, or whose record lets
-    /// nobody else take over.
+    /// nobody else take over: the one that it wrote, of which a store that was restored may know nothing.
     pub(crate) fn judge_restart(&mut self, node: usize) {
         self.judge_holder(node, "starts writable");
         let died = self.nodes[node].pg.died;
         let holder = self.nodes[node].agent.as_ref().map(|agent| agent.holder);
         let wrote = holder.and_then(|holder| self.ledger.last_write.get(&holder).copied());
         let stored = self.kube.stored.as_ref();
-        let alone = stored.is_none_or(|(record, _)| {
-            Some(record.holder) == holder && record.cohort.blocking() == 0
-        });
+        let wrote_alone =
+            holder.is_some_and(|holder| self.ledger.alone.get(&holder) == Some(&true));
+        let alone = stored.is_none_or(|(record, _)| Some(record.holder) == holder && wrote_alone);
         if wrote < Some(died) && !alone {
             let what = format!("m{node} starts writable without a renewal since it crashed");
             self.ledger.broken(Oracle::WritableIsHolder, self.now, what);

@@ -25,7 +25,12 @@ impl Machine {
         match (self.s.pg.data, self.s.pg.server) {
             (Data::Empty, _) => self.job(Job::Initialise),
             (_, Server::Stopped) if promoting.promoted.is_some() => return self.fail(),
-            (_, Server::Stopped) => self.start(),
+            (_, Server::Stopped) => {
+                // Whether a server that died got as far is seen when it runs again.
+                promoting.told &= self.s.job.is_some();
+                self.start();
+            }
+            (_, Server::Standby { .. }) if self.was_promoted() => return self.fail(),
             (_, Server::Standby { .. }) => self.promote(&mut promoting),
             (_, Server::Primary) => {
                 if let (None, Some(position)) = (promoting.promoted, &self.s.pg.position) {
@@ -48,6 +53,15 @@ impl Machine {
 
     fn serves(&self) -> bool {
         self.record().is_some_and(|record| record.serving)
+    }
+
+    /// True if the server died after it had taken the timeline of the claim. It cannot take it again, and another
+    /// one needs another claim (I11).
+    fn was_promoted(&self) -> bool {
+        let own = self.s.pg.position.as_ref();
+        let own = own.map(|position| position.end.timeline);
+        let claimed = self.record().map(|record| record.timeline);
+        self.s.job.is_none() && own.is_some() && own >= claimed
     }
 
     /// INVARIANT I9: nobody can acknowledge before the names are set; nothing is received any longer.

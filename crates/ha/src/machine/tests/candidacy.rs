@@ -266,6 +266,52 @@ fn an_epoch_serves_once_its_first_write_was_acknowledged() {
     assert_eq!(record.cohort.floor, Some(position(4, 42).end));
 }
 
+/// m1, whose promotion was ordered, and whose server is seen stopped after that order ended.
+fn died_while_promoting() -> State {
+    let mut state = chosen();
+    state.job = None;
+    state.phase = Phase::Promoting(Promoting {
+        told: true,
+        ..Promoting::default()
+    });
+    let step = step(state, seen(view(Server::Stopped), 2300), at(2300));
+    assert_eq!(step.actions, [Action::Do(Job::Start { writable: false })]);
+    let mut state = step.next;
+    state.job = None;
+    state
+}
+
+#[test]
+fn who_died_before_its_promotion_is_promoted_again() {
+    let quiet = view(Server::Standby {
+        upstream: None,
+        receiving: false,
+    });
+    let mut state = died_while_promoting();
+    state.names = Some(Names {
+        standbys: members([]),
+        acks: 1,
+    });
+    let step = step(state, seen(quiet, 2400), at(2400));
+    let timeline = Some(timeline(4));
+    assert_eq!(step.actions, [Action::Do(Job::Promote { timeline })]);
+}
+
+#[test]
+fn who_died_after_its_promotion_gives_the_epoch_up() {
+    let mut pg = view(Server::Standby {
+        upstream: None,
+        receiving: false,
+    });
+    pg.position = Some(position(4, 41));
+    let step = step(died_while_promoting(), seen(pg, 2400), at(2400));
+    assert!(
+        matches!(step.next.phase, Phase::Fenced(Fenced { release: true, .. })),
+        "{:?}",
+        step.next.phase
+    );
+}
+
 #[test]
 fn who_lost_the_epoch_while_promoting_is_fenced() {
     let mut other = record();
