@@ -15,6 +15,7 @@ mod node;
 mod parse;
 mod pattern;
 mod prune;
+mod replicas;
 mod structural;
 mod text;
 mod unique;
@@ -36,6 +37,8 @@ use node::Node;
 #[derive(Debug)]
 pub(crate) struct Schema {
     root: Node,
+    /// Where the number of replicas is, of a kind that can be scaled.
+    replicas: Option<Vec<String>>,
 }
 
 impl Schema {
@@ -52,7 +55,16 @@ impl Schema {
     /// Compiles the schema of a definition that was checked before. What is wrong with it all the same says nothing.
     pub(crate) fn load(schema: &Value) -> Self {
         let root = parse::root(schema);
-        Self { root }
+        Self {
+            root,
+            replicas: None,
+        }
+    }
+
+    /// The same for a kind whose number of replicas is at that path.
+    pub(crate) fn scaled_at(mut self, replicas: Option<Vec<String>>) -> Self {
+        self.replicas = replicas;
+        self
     }
 
     /// A place in this schema, for those who walk it beside an object.
@@ -76,7 +88,7 @@ impl Schema {
     ///
     /// Problems of parts that did not change are forgiven on an update.
     pub(crate) fn validate(&self, new: &Value, old: Option<&Value>) -> Vec<Cause> {
-        validate::object(&self.root, new, old)
+        validate::object(&self.root, self.replicas.as_deref(), new, old)
     }
 
     /// As [`Schema::validate`], for a write through the status subresource: only `status` is checked against the schema, rules are

@@ -23,7 +23,11 @@ fn cases() -> Vec<Case> {
         (
             "wrong type",
             good().set("/spec/instances", "three"),
-            several("spec.instances: Invalid value: \"string\": spec.instances in body must be of type integer: \"string\""),
+            several(
+                "spec.instances: Invalid value: \"string\": spec.instances in body must be of type integer: \"string\"\n\
+                 * .spec.instances: Invalid value: 0: .spec.instances accessor error: three is of the type string, \
+                 expected int64",
+            ),
         ),
         (
             "missing size",

@@ -65,6 +65,8 @@ fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
     let group = text(spec, "group");
     let plural = text(names, "plural");
     let columns = object::list(version, &["additionalPrinterColumns"]);
+    let scale = scale(&version["subresources"]["scale"]);
+    let replicas = scale.as_ref().map(|paths| paths.spec.clone());
     Resource {
         key: format!("{plural}.{group}").into(),
         version: text(version, "name"),
@@ -75,9 +77,9 @@ fn resource(definition: &Value, version: &Value, stored: &str) -> Resource {
         categories: words("categories"),
         namespaced: spec["scope"] == "Namespaced",
         status: version["subresources"]["status"].is_object(),
-        scale: scale(&version["subresources"]["scale"]),
+        scale,
         body: Body::Custom(Box::new(Custom {
-            schema: Schema::load(&version["schema"]["openAPIV3Schema"]),
+            schema: Schema::load(&version["schema"]["openAPIV3Schema"]).scaled_at(replicas),
             printer: Printer::custom(columns),
             storage_version: stored.to_owned(),
             edition: Edition::of(definition),

@@ -9,13 +9,20 @@ use serde_json::Value;
 
 use super::cause::{Cause, Causes, Reason};
 use super::node::{Additional, JsonType, ListKind, Node};
-use super::{cel, text, unique};
+use super::{cel, replicas, text, unique};
 
-/// A whole custom resource.
-pub(super) fn object(root: &Node, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+/// A whole custom resource, which can be scaled if `replicas` says where.
+pub(super) fn object(
+    root: &Node,
+    replicas: Option<&[String]>,
+    new: &Value,
+    old: Option<&Value>,
+) -> Vec<Cause> {
     let mut walk = Walk::new(String::new());
     walk.value(root, new, old);
-    finish(walk.causes.list, root, new, old)
+    let mut causes = walk.causes.list;
+    causes.extend(replicas.and_then(|path| replicas::check(path, new)));
+    finish(causes, root, new, old)
 }
 
 /// A whole custom resource of which only the status is written.

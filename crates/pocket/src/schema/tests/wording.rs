@@ -42,6 +42,54 @@ fn says_what_the_recorded_server_said() {
 }
 
 #[test]
+fn the_number_of_replicas_is_checked_where_the_definition_says_it_is() {
+    let path = ["spec", "instances"].map(str::to_owned).to_vec();
+    let schema = || widget().scaled_at(Some(path.clone()));
+    let scale = |spec: Value| -> Vec<String> {
+        let found = lines(&schema().validate(&json!({"spec": spec}), None));
+        let ours = |line: &String| line.starts_with(".spec.instances");
+        found.into_iter().filter(ours).collect()
+    };
+    let accessor = ".spec.instances: Invalid value: 0: .spec.instances accessor error:";
+    for (instances, expected) in [
+        (
+            json!("three"),
+            "three is of the type string, expected int64",
+        ),
+        (json!(1.5), "1.5 is of the type float64, expected int64"),
+        (
+            json!([1]),
+            "[1] is of the type []interface {}, expected int64",
+        ),
+    ] {
+        let found = scale(json!({"size": 9, "instances": instances}));
+        assert_eq!(found, [format!("{accessor} {expected}")]);
+    }
+    assert_eq!(
+        scale(json!({"size": 9, "instances": -1})),
+        [".spec.instances: Invalid value: -1: should be a non-negative integer"]
+    );
+    assert_eq!(
+        scale(json!({"size": 9, "instances": 3_000_000_000_i64})),
+        [".spec.instances: Invalid value: 3000000000: should be less than or equal to 2147483647"]
+    );
+    assert_eq!(
+        scale(json!("x")),
+        [
+            ".spec.instances: Invalid value: 0: .spec.instances accessor error: x is of the type string, \
+          expected map[string]interface{}"
+        ]
+    );
+    assert_eq!(scale(json!({"size": 9})), Vec::<String>::new());
+    let whole = schema().validate(&json!({"spec": {"size": 9, "instances": "three"}}), None);
+    assert_eq!(
+        lines(&whole).last().map(String::as_str),
+        Some(NOT_CHECKED),
+        "it comes before the note"
+    );
+}
+
+#[test]
 fn gives_reasons_and_a_summary_as_recorded() {
     let causes = widget().validate(
         &json!({"spec": {"size": 99, "mode": "z", "name": "TOOLONG", "instances": 1}}),
