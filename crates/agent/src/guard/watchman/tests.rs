@@ -123,7 +123,8 @@ fn the_whole_family_is_killed_at_the_deadline_and_not_before() {
     let fired = agent.fired();
     assert!(nanos() >= deadline);
     assert_eq!((fired.killed, fired.left), (3, 0));
-    assert!(fired.after < Duration::from_millis(100), "{fired:?}");
+    // How late it is under load is for the benchmarks; here it must not wait for anything.
+    assert!(fired.after < Duration::from_secs(2), "{fired:?}");
     assert_eq!(postmaster.living(), 0);
     agent.end();
 }
