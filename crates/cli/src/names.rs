@@ -37,6 +37,11 @@ pub(crate) fn lease_path(namespace: &str, cluster: &str) -> String {
     format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{cluster}")
 }
 
+/// The name of the Secret with the certificate that clients of a cluster see.
+pub(crate) fn certificate_secret(cluster: &str) -> String {
+    format!("{cluster}-ssl")
+}
+
 /// The path of the Pods that run a cluster's database.
 pub(crate) fn pods_path(namespace: &str, cluster: &str) -> String {
     use crate::text::encode;

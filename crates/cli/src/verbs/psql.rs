@@ -1,23 +1,26 @@
 //! `howdah psql`: a psql session with a cluster, through the API and nothing else.
 
+mod encryption;
 mod forward;
 mod password;
 mod program;
 
+use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
 use clap::Args;
-use k8s_openapi::List;
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::{ByteString, List};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::encryption::Encryption;
 use self::forward::Forward;
 use self::password::PasswordFile;
 use self::program::Program;
 use crate::connect::Environment;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::names::{PRIMARY, ROLE, cluster_path, index, pods_path};
+use crate::names::{PRIMARY, ROLE, certificate_secret, cluster_path, index, pods_path};
 use crate::server::Server;
 use crate::status::is_ready;
 use crate::terminal::Terminal;
@@ -63,27 +66,35 @@ pub(super) async fn run(
     let program = Program::find(&environment.components)?;
     let pod = pod(&args, name, server).await?;
     let (user, password) = credentials(name, server).await?;
+    let certificate = secret(&certificate_secret(name), server).await?;
+    let encryption = Encryption::of(certificate.as_ref())?;
     let forward = Forward::open(server, &pod).await?;
-    let file = PasswordFile::write(forward.port(), &user, &password)?;
+    let file = PasswordFile::write(name, forward.port(), &user, &password)?;
     let mut command = program.command();
     command
         .args(&args.arguments)
-        .env("PGHOST", "127.0.0.1")
+        // The name is what the certificate is for; the address is where the way there begins.
+        .env("PGHOST", name)
+        .env("PGHOSTADDR", "127.0.0.1")
         .env("PGPORT", forward.port().to_string())
         .env("PGUSER", &user)
         .env("PGDATABASE", &args.dbname)
-        .env("PGPASSFILE", file.path())
-        .env("PGSSLMODE", "prefer");
+        .env("PGPASSFILE", file.path());
     // What the person has set for other servers must not lead elsewhere.
     for variable in [
         "PGPASSWORD",
         "PGSERVICE",
-        "PGHOSTADDR",
+        "PGREQUIREAUTH",
+        "PGSSLNEGOTIATION",
+        "PGSSLROOTCERT",
+        "PGSSLCRL",
+        "PGSSLCRLDIR",
         "PGTARGETSESSIONATTRS",
         "PGOPTIONS",
     ] {
         command.env_remove(variable);
     }
+    command.envs(encryption.variables());
     terminal.end_progress();
     let status = session(command).await?;
     if let Some(problem) = forward.problem() {
@@ -187,11 +198,19 @@ fn choose(args: &PsqlArgs, cluster: &str, pods: &[Pod]) -> Result<String, Error>
     })
 }
 
-async fn credentials(cluster: &str, server: &Server) -> Result<(String, String), Error> {
+/// The data of a Secret, if there is one of that name.
+async fn secret(
+    name: &str,
+    server: &Server,
+) -> Result<Option<BTreeMap<String, ByteString>>, Error> {
     let namespace = encode(server.namespace());
-    let path = format!("/api/v1/namespaces/{namespace}/secrets/{}", encode(cluster));
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{}", encode(name));
     let secret: Option<Secret> = server.find(&path).await?;
-    let data = secret.and_then(|secret| secret.data).unwrap_or_default();
+    Ok(secret.map(|secret| secret.data.unwrap_or_default()))
+}
+
+async fn credentials(cluster: &str, server: &Server) -> Result<(String, String), Error> {
+    let data = secret(cluster, server).await?.unwrap_or_default();
     let value = |key: &str| {
         let bytes = data.get(key)?;
         String::from_utf8(bytes.0.clone()).ok()

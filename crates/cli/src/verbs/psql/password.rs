@@ -11,7 +11,7 @@ use crate::error::Error;
 pub(super) struct PasswordFile(NamedTempFile);
 
 impl PasswordFile {
-    pub(super) fn write(port: u16, user: &str, password: &str) -> Result<Self, Error> {
+    pub(super) fn write(host: &str, port: u16, user: &str, password: &str) -> Result<Self, Error> {
         let local = |source| Error::Local {
             what: "write a temporary password file".to_owned(),
             source,
@@ -20,7 +20,7 @@ impl PasswordFile {
             .prefix("howdah-psql-")
             .tempfile()
             .map_err(local)?;
-        file.write_all(line(port, user, password).as_bytes())
+        file.write_all(line(host, port, user, password).as_bytes())
             .map_err(local)?;
         Ok(Self(file))
     }
@@ -31,9 +31,10 @@ impl PasswordFile {
 }
 
 /// One line of the format that libpq documents: fields separated by colons, with `:` and `\` escaped.
-fn line(port: u16, user: &str, password: &str) -> String {
+fn line(host: &str, port: u16, user: &str, password: &str) -> String {
     let escape = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
-    format!("127.0.0.1:{port}:*:{}:{}\n", escape(user), escape(password))
+    let (host, user, password) = (escape(host), escape(user), escape(password));
+    format!("{host}:{port}:*:{user}:{password}\n")
 }
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_file_is_private_and_goes_away() {
-        let file = PasswordFile::write(5432, "postgres", "secret").unwrap();
+        let file = PasswordFile::write("a", 5432, "postgres", "secret").unwrap();
         let path = file.path().to_owned();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -53,6 +54,6 @@ mod tests {
 
     #[test]
     fn separators_in_values_are_escaped() {
-        assert_eq!(line(1, "u:x", r"a:b\c"), "127.0.0.1:1:*:u\\:x:a\\:b\\\\c\n");
+        assert_eq!(line("h", 1, "u:x", r"a:b\c"), "h:1:*:u\\:x:a\\:b\\\\c\n");
     }
 }
