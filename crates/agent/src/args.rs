@@ -38,6 +38,14 @@ pub struct Args {
     /// The port of this Pod that clients of the Services are sent to; empty for that of Postgres
     #[arg(long, env = "HOWDAH_PGPORT", default_value = "", value_name = "PORT")]
     pub pgport: String,
+    /// The port of this Pod that clients are sent to who are not pooled; empty for that of Postgres
+    #[arg(
+        long,
+        env = "HOWDAH_DIRECT_PORT",
+        default_value = "",
+        value_name = "PORT"
+    )]
+    pub direct_port: String,
     /// "true" if Postgres itself encrypts what clients send
     #[arg(
         long,
@@ -75,6 +83,7 @@ pub(crate) struct Config {
     pub(crate) postgres_version: PgVersion,
     pub(crate) may_bootstrap: bool,
     pub(crate) pgport: u16,
+    pub(crate) direct_port: u16,
     pub(crate) server_tls: bool,
     pub(crate) namespace: String,
     pub(crate) pod_uid: String,
@@ -92,6 +101,7 @@ impl TryFrom<Args> for Config {
             postgres_version,
             may_bootstrap,
             pgport,
+            direct_port,
             server_tls,
             pod_name,
             pod_namespace,
@@ -103,10 +113,11 @@ impl TryFrom<Args> for Config {
             "" => None,
             address => parsed("bind address", address, &mut problems),
         };
-        let pgport = match pgport.as_str() {
+        let mut port = |port: &str| match port {
             "" => Some(POSTGRES),
             port => parsed("port for clients", port, &mut problems),
         };
+        let ports = (port(&pgport), port(&direct_port));
         let cluster: Option<ClusterName> = parsed("cluster", &cluster, &mut problems);
         let instance: Option<InstanceName> = parsed("Pod name", &pod_name, &mut problems);
         let postgres_version = parsed("Postgres version", &postgres_version, &mut problems);
@@ -121,26 +132,36 @@ impl TryFrom<Args> for Config {
                 problems.push(format!("{name} is empty"));
             }
         }
-        match (cluster, instance, postgres_version, pgport, pod_ip) {
-            (Some(cluster), Some(instance), Some(postgres_version), Some(pgport), Some(pod_ip))
-                if problems.is_empty() =>
-            {
-                Ok(Self {
-                    root,
-                    bind,
-                    cluster,
-                    instance,
-                    postgres_version,
-                    may_bootstrap: may_bootstrap == "true",
-                    pgport,
-                    server_tls: server_tls == "true",
-                    namespace: pod_namespace,
-                    pod_uid,
-                    pod_ip,
-                })
-            }
+        match (cluster, instance, postgres_version, ports, pod_ip) {
+            (
+                Some(cluster),
+                Some(instance),
+                Some(postgres_version),
+                (Some(pgport), Some(direct_port)),
+                Some(pod_ip),
+            ) if problems.is_empty() => Ok(Self {
+                root,
+                bind,
+                cluster,
+                instance,
+                postgres_version,
+                may_bootstrap: may_bootstrap == "true",
+                pgport,
+                direct_port,
+                server_tls: server_tls == "true",
+                namespace: pod_namespace,
+                pod_uid,
+                pod_ip,
+            }),
             _ => Err(ArgsError(problems)),
         }
+    }
+}
+
+impl Config {
+    /// True if Postgres sees connections of the proxy instead of those of clients.
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        self.direct_port != POSTGRES
     }
 }
 
@@ -154,8 +175,13 @@ where
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The checked arguments of an instance in a container.
+    pub(crate) fn config() -> Config {
+        Config::try_from(args()).unwrap()
+    }
 
     fn args() -> Args {
         Args {
@@ -165,6 +191,7 @@ mod tests {
             postgres_version: "18.6".to_owned(),
             may_bootstrap: "true".to_owned(),
             pgport: String::new(),
+            direct_port: String::new(),
             server_tls: String::new(),
             pod_name: "simple-0".to_owned(),
             pod_namespace: "default".to_owned(),
@@ -175,7 +202,8 @@ mod tests {
 
     #[test]
     fn an_empty_variable_means_the_default() {
-        let config = Config::try_from(args()).unwrap();
+        let config = config();
+        assert!(!config.is_behind_proxy());
         assert_eq!(config.bind, None);
         assert_eq!(config.pgport, POSTGRES);
         assert!(config.may_bootstrap);
@@ -191,8 +219,9 @@ mod tests {
         args.pod_ip = "somewhere".to_owned();
         args.pod_uid = String::new();
         args.pgport = "70000".to_owned();
+        args.direct_port = "-1".to_owned();
         let error = Config::try_from(args).unwrap_err();
-        assert_eq!(error.0.len(), 4, "{error}");
+        assert_eq!(error.0.len(), 5, "{error}");
         assert!(
             error
                 .to_string()

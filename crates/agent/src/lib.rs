@@ -30,6 +30,7 @@ mod mounted;
 mod observer;
 mod peers;
 mod pooler;
+mod proxy;
 mod publisher;
 mod record;
 mod refusal;

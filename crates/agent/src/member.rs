@@ -402,9 +402,11 @@ impl Member {
         if let Some(tls) = server_tls.filter(|_| self.config.server_tls) {
             parameters.push_str(&tls.parameters(self.instance.layout()));
         }
+        let behind = mounted.hba_behind_proxy.as_ref();
+        let behind = behind.filter(|_| self.config.is_behind_proxy());
         Configuration {
             parameters,
-            hba: mounted.hba.clone(),
+            hba: behind.unwrap_or(&mounted.hba).clone(),
             upstream: upstream.map(|address| upstream_of(&mounted, address)),
             synchronous: known.desired.synchronous.clone(),
             admits: known.desired.admits,

@@ -10,6 +10,10 @@ use crate::server_tls::ServerTls;
 
 const PARAMETERS: &str = "/etc/howdah/postgres/postgresql.conf";
 const HBA: &str = "/etc/howdah/postgres/pg_hba.conf";
+/// The same for a Postgres that sees Envoy's connections instead of those of clients.
+const HBA_BEHIND_PROXY: &str = "/etc/howdah/postgres/pg_hba-behind-envoy.conf";
+/// What Envoy is told; there is none where clients come in without it.
+const PROXY: &str = "/etc/howdah/proxy/envoy.json";
 /// How the cluster replicates. Clusters of before had no such file.
 const REPLICATION: &str = "/etc/howdah/postgres/ha.json";
 /// What the connection pooler is told; there is none where clients go to Postgres itself.
@@ -49,10 +53,12 @@ pub(crate) struct Mounted {
     pub(crate) generation: u64,
     pub(crate) parameters: String,
     pub(crate) hba: String,
+    pub(crate) hba_behind_proxy: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) replication: Option<String>,
     pub(crate) pooling: Option<Arc<Pooling>>,
     pub(crate) server_tls: Option<ServerTls>,
+    pub(crate) proxy: Option<String>,
 }
 
 /// What the connection pooler is told, and who may look into it.
@@ -123,10 +129,22 @@ impl Files {
                 replication: credential("replication")?,
                 authenticator: credential("authenticator")?,
             },
-            replication: std::fs::read_to_string(self.layout.resolve(REPLICATION)).ok(),
+            hba_behind_proxy: self.optional(HBA_BEHIND_PROXY)?,
+            replication: self.optional(REPLICATION)?,
+            proxy: self.optional(PROXY)?,
             pooling: self.pooling()?.map(Arc::new),
             server_tls: self.server_tls()?,
         })
+    }
+
+    /// A file that not every Pod has.
+    fn optional(&self, path: &str) -> Result<Option<String>, Error> {
+        let path = self.layout.resolve(path);
+        if path.exists() {
+            read(&path).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn server_tls(&self) -> Result<Option<ServerTls>, Error> {
@@ -179,6 +197,8 @@ impl Files {
         [
             PARAMETERS,
             HBA,
+            HBA_BEHIND_PROXY,
+            PROXY,
             REPLICATION,
             POOLING,
             FORWARD,
@@ -206,10 +226,33 @@ fn read(path: &Utf8Path) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
+
+    /// Files of an instance, without those that not every Pod has.
+    pub(crate) fn mounted() -> Mounted {
+        let credential = || Credential {
+            name: "a".to_owned(),
+            password: "b".to_owned().into(),
+        };
+        Mounted {
+            generation: 1,
+            parameters: String::new(),
+            hba: String::new(),
+            hba_behind_proxy: None,
+            credentials: Credentials {
+                superuser: credential(),
+                replication: credential(),
+                authenticator: credential(),
+            },
+            replication: None,
+            pooling: None,
+            server_tls: None,
+            proxy: None,
+        }
+    }
 
     #[test]
     fn files_are_read_once_per_change() {

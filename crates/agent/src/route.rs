@@ -15,9 +15,6 @@ use crate::member::Member;
 use crate::peers::Peer;
 use crate::record;
 
-/// Clients of this port are not pooled.
-const DIRECT: i32 = 5432;
-
 /// Why clients are not sent here.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -150,7 +147,7 @@ fn slice(member: &Member, own: &Peer, epoch: Epoch) -> EndpointSlice {
         endpoints: Some(vec![endpoint]),
         ports: Some(vec![
             port("pgport", i32::from(member.config.pgport)),
-            port("pgreplication", DIRECT),
+            port("pgreplication", i32::from(member.config.direct_port)),
         ]),
     }
 }

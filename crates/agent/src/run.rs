@@ -28,7 +28,7 @@ use crate::member::{Input, Member};
 use crate::mounted::{self, Files, Mounted};
 use crate::wire::{self, Incoming, Wire, WireConfig};
 use crate::{
-    clock, disk, ids, jobs, keeper, observer, pooler, publisher, remembered, rest, settings,
+    clock, disk, ids, jobs, keeper, observer, pooler, proxy, publisher, remembered, rest, settings,
     watching, wishes,
 };
 
@@ -113,6 +113,20 @@ pub async fn run_with(
     guard: &Utf8Path,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    let layout = Layout::below(args.root.clone());
+    proxy::agent_begins(&layout);
+    let ended = Box::pin(work(args, client, programs, guard, stop)).await;
+    proxy::agent_ends(&layout);
+    ended
+}
+
+async fn work(
+    args: Args,
+    client: Client,
+    programs: Programs,
+    guard: &Utf8Path,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let config = Config::try_from(args).map_err(Error::Args)?;
     check_version(config.postgres_version, programs.version())?;
     let listener = rest::bind(&config).await.map_err(Error::Listen)?;
@@ -171,6 +185,7 @@ async fn drive(
     tasks.spawn(wishes::fulfil(Arc::clone(&member)));
     tasks.spawn(publisher::publish(Arc::clone(&member)));
     tasks.spawn(pooler::tend(Arc::clone(&member)));
+    tasks.spawn(proxy::tend(Arc::clone(&member)));
     tasks.spawn(keeper::keep(Arc::clone(&member), opened.files));
     let driver = Driver::new(Arc::clone(&member), state, received, means);
     // Among the others, so that no thread has to wake another for each of its steps.

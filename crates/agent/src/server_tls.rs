@@ -32,6 +32,11 @@ impl ServerTls {
         }
     }
 
+    /// The certificate with its chain, and the key.
+    pub(crate) fn pem(&self) -> &SecretString {
+        &self.pem
+    }
+
     /// Puts the file in place.
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), Error> {
         let folder = layout.resolve(FOLDER);

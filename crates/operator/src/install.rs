@@ -24,12 +24,13 @@ use crate::context::OPERATOR_VERSION;
 const NAME: &str = "howdah-operator";
 
 /// Versions of the components whose images are released together with this version: component, version.
-const RELEASED: [(&str, &str); 5] = [
+const RELEASED: [(&str, &str); 6] = [
     ("postgres", "18.6"),
     ("postgres", "17.11"),
     ("postgres", "15.18"),
     ("postgres-util", "18.6"),
     ("pgbouncer", "1.26.1"),
+    ("envoy", "1.40.0"),
 ];
 
 /// The objects in the order in which they are applied.

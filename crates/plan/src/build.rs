@@ -6,6 +6,7 @@ mod claim;
 mod config_map;
 mod container;
 mod disruption;
+mod envoy;
 mod pgbouncer;
 mod pod;
 mod rbac;

@@ -66,6 +66,20 @@ pub fn render(rules: &[String], replication_user: &str) -> String {
     text
 }
 
+/// Whether a rule looks at the client's address or encryption.
+pub(crate) fn looks_at_connection(rule: &str) -> bool {
+    let kind = rule.split_whitespace().next().unwrap_or_default();
+    kind.to_ascii_lowercase().starts_with("host")
+}
+
+/// Writes the rules for a Postgres that sees a proxy's connection instead of the client's: without those of the
+/// user's that look at it. They wait for the Pod that lets clients in directly.
+pub fn render_behind_proxy(rules: &[String], replication_user: &str) -> String {
+    let blind = rules.iter().filter(|rule| !looks_at_connection(rule));
+    let blind: Vec<_> = blind.cloned().collect();
+    render(&blind, replication_user)
+}
+
 /// Quoted, so that a role called `all` or one with a space is a role and nothing else.
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -89,6 +103,25 @@ mod tests {
              host replication \"replicator\" ::/0 scram-sha-256\n\
              host all all 0.0.0.0/0 scram-sha-256\n\
              host all all ::/0 scram-sha-256\n"
+        );
+    }
+
+    #[test]
+    fn behind_a_proxy_no_rule_of_the_users_looks_at_the_connection() {
+        let kept = ["local all app peer", "# host all all all trust", ""];
+        let left_out = [
+            "host all all 10.0.0.0/8 trust",
+            "\tHostSSL all all all cert",
+        ];
+        let rules: Vec<_> = kept
+            .iter()
+            .chain(&left_out)
+            .map(|&rule| rule.to_owned())
+            .collect();
+        let expected = kept.map(str::to_owned);
+        assert_eq!(
+            render_behind_proxy(&rules, "replicator"),
+            render(&expected, "replicator")
         );
     }
 

@@ -16,6 +16,7 @@ pub mod names;
 pub mod parameters;
 pub mod peer;
 pub mod pooling;
+pub mod proxy;
 pub mod references;
 pub mod resources;
 pub mod roles;

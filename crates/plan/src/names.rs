@@ -8,6 +8,8 @@ use howdah_types::{ClusterName, InstanceName, PgMajor};
 pub const PATRONI: &str = "patroni";
 /// Container that runs the connection pooler.
 pub const PGBOUNCER: &str = "pgbouncer";
+/// Container that runs the proxy in front of both.
+pub const ENVOY: &str = "envoy";
 /// Container with psql and other tools.
 pub const POSTGRES_UTIL: &str = "postgres-util";
 
@@ -49,6 +51,11 @@ impl Names<'_> {
     /// ConfigMap with the configuration of the connection pooler; a ConfigMap's name need not fit a label.
     pub fn pooling_config_map(self) -> String {
         format!("{}-connection-pooling-config", self.0)
+    }
+
+    /// ConfigMap with the configuration of Envoy.
+    pub fn proxy_config_map(self) -> String {
+        format!("{}-envoy-config", self.0)
     }
 
     /// Secret with which the instances know each other.
@@ -115,6 +122,7 @@ mod tests {
             names.rest(),
             names.binding(),
             names.postgres_config_map(),
+            names.proxy_config_map(),
             names.peer(),
             names.ssl(),
             names.service_account(),

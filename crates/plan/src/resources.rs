@@ -12,7 +12,8 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as CoreQuantity;
 
 use crate::invalid::Invalid;
-use crate::names::{PATRONI, PGBOUNCER, POSTGRES_UTIL};
+use crate::names::{ENVOY, PATRONI, PGBOUNCER, POSTGRES_UTIL};
+use crate::proxy;
 
 const MIB: u64 = 1 << 20;
 
@@ -25,6 +26,8 @@ pub struct Resources {
     pub patroni: Option<ResourceRequirements>,
     /// Of the connection pooler.
     pub pgbouncer: Option<ResourceRequirements>,
+    /// Of the proxy.
+    pub envoy: Option<ResourceRequirements>,
     /// Of the container with tools.
     pub postgres_util: Option<ResourceRequirements>,
     /// CPU of Postgres in thousandths.
@@ -51,8 +54,10 @@ pub fn resources(
     let util = reader.sidecar(profile, limit, POSTGRES_UTIL)?;
     let total = reader.total(profile, limit)?;
     let pgbouncer = reader.sidecar(profile, limit, PGBOUNCER)?;
+    let envoy = reader.sidecar(profile, limit, ENVOY)?;
     let sidecars: Vec<_> = [
         (!spec.pods.disable_connection_pooling).then_some(pgbouncer.request),
+        proxy::wanted(spec).then_some(envoy.request),
         (!spec.pods.disable_postgres_util).then_some(util.request),
     ]
     .into_iter()
@@ -89,6 +94,7 @@ pub fn resources(
     Ok(Resources {
         patroni: requirements(patroni, own(PATRONI)),
         pgbouncer: requirements(beside(&pgbouncer), own(PGBOUNCER)),
+        envoy: requirements(beside(&envoy), own(ENVOY)),
         postgres_util: requirements(beside(&util), own(POSTGRES_UTIL)),
         cpu_millis: capacity.cpu,
         memory: capacity.memory,
@@ -174,9 +180,11 @@ impl Reader<'_> {
         of: Amount,
         name: &str,
     ) -> Result<Sidecar, Vec<Invalid>> {
+        // Envoy reads and encrypts what everyone else only passes on.
+        let (share, mebibytes) = if name == ENVOY { (4, 128) } else { (16, 64) };
         let small = Amount {
-            cpu: (of.cpu / 16).clamp(1, 1000),
-            memory: 64 * MIB,
+            cpu: (of.cpu / share).clamp(1, 1000),
+            memory: mebibytes * MIB,
         };
         let (cpu, memory) = profile
             .containers

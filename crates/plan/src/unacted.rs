@@ -101,7 +101,6 @@ fn replicas(replication: &Replication, found: &mut Found) {
 }
 
 fn pods(pods: &Pods, found: &mut Found) {
-    found.when(pods.disable_envoy == Some(false), "spec.pods.disableEnvoy");
     if let Some(strategy) = &pods.update_strategy {
         let kept = [None, Some(RolloutType::OnlyDbOps), Some(RolloutType::Never)];
         found.when(
@@ -205,7 +204,7 @@ mod tests {
         let spec = json!({
             "instances": 3,
             "postgres": {"version": "latest", "flavor": "vanilla", "ssl": {"enabled": true}},
-            "pods": {"persistentVolume": {"size": "5Gi"}, "disableEnvoy": true},
+            "pods": {"persistentVolume": {"size": "5Gi"}, "disableEnvoy": false},
             "replication": {"mode": "async", "role": "ha-read"},
             "configurations": {
                 "sgPoolingConfig": "mine",
@@ -223,7 +222,6 @@ mod tests {
             "postgres": {"version": "latest", "extensions": [{"name": "vector"}]},
             "pods": {
                 "persistentVolume": {"size": "5Gi"},
-                "disableEnvoy": false,
                 "updateStrategy": {"type": "Always", "method": "InPlace"},
             },
             "replication": {
@@ -244,7 +242,6 @@ mod tests {
             vec![
                 "spec.managedSql.scripts",
                 "spec.postgres.extensions",
-                "spec.pods.disableEnvoy",
                 "spec.pods.updateStrategy.type",
                 "spec.configurations.backups",
                 "spec.configurations.patroni.dynamicConfig.postgresql.use_slots",

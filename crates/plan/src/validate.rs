@@ -17,6 +17,7 @@ use howdah_types::{ClusterName, PgVersion, Quantity};
 use crate::ha;
 use crate::hba;
 use crate::invalid::Invalid;
+use crate::proxy::{self, Proxy};
 use crate::references::References;
 use crate::resources::anti_affinity;
 use crate::roles::Roles;
@@ -98,8 +99,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
-    let mut not_acted_on = unacted(spec);
-    not_acted_on.extend(configuration.not_acted_on);
+    let proxy = proxy::proxy(spec, &hba_rules, configuration.resources.cpu_millis);
     Ok(ValidatedCluster {
         images,
         uid: metadata.uid.clone().unwrap_or_default(),
@@ -109,6 +109,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         version,
         parameters: configuration.parameters,
         pooling: configuration.pooling,
+        proxy,
         ha,
         roles: Roles::new(instances, &spec.replication.clone().unwrap_or_default()),
         hba_rules,
@@ -119,10 +120,19 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         server_tls,
         generated: configuration.generated,
         postgres_config: configuration.postgres_config,
-        not_acted_on,
+        not_acted_on: not_acted_on(spec, configuration.not_acted_on, proxy),
         operator_version: inputs.operator_version.to_owned(),
         spec: spec.clone(),
     })
+}
+
+fn not_acted_on(spec: &ClusterSpec, of_files: Vec<String>, proxy: Option<Proxy>) -> Vec<String> {
+    let mut found = unacted(spec);
+    found.extend(of_files);
+    if proxy.is_none() && spec.pods.disable_envoy == Some(false) {
+        found.push("spec.pods.disableEnvoy".to_owned());
+    }
+    found
 }
 
 /// The cluster being validated, under the names that messages use.

@@ -8,6 +8,7 @@ use crate::credentials::Credentials;
 use crate::ha;
 use crate::parameters::Parameters;
 use crate::pooling::Pooling;
+use crate::proxy::Proxy;
 use crate::resources::Resources;
 use crate::roles::Roles;
 use crate::server_tls::ServerTls;
@@ -32,6 +33,8 @@ pub struct ValidatedCluster {
     pub parameters: Parameters,
     /// Everything for the connection pooler; none where it is switched off.
     pub pooling: Option<Pooling>,
+    /// What goes through Envoy; none where it is switched off, or nothing can go through it.
+    pub proxy: Option<Proxy>,
     /// How the instances keep the cluster available.
     pub ha: ha::Settings,
     /// What each instance is for.
@@ -69,6 +72,8 @@ pub struct Images {
     pub postgres_util: String,
     /// Image of `pgbouncer`; empty where there is none.
     pub pgbouncer: String,
+    /// Image of `envoy`; empty where it is switched off.
+    pub envoy: String,
 }
 
 /// What the service binding Secret says besides host and port.

@@ -149,6 +149,7 @@ impl Instance {
             pod_namespace: "default".to_owned(),
             pod_uid: uid,
             pgport: String::new(),
+            direct_port: String::new(),
             server_tls: String::new(),
             pod_ip: ip,
         };

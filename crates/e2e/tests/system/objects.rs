@@ -105,7 +105,7 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
         let containers = pod["spec"]["containers"].as_array().context("containers")?;
         let names: Vec<_> = containers.iter().map(|it| text(it, "/name")).collect();
         ensure!(
-            names == ["patroni", "pgbouncer", "postgres-util"],
+            names == ["patroni", "pgbouncer", "envoy", "postgres-util"],
             "{names:?}"
         );
         let ports: Vec<_> = containers
@@ -114,10 +114,11 @@ async fn pods(cluster: &Cluster<'_>) -> Result<()> {
             .map(|port| (text(port, "/name"), port["containerPort"].as_u64()))
             .collect();
         let expected = [
-            ("pgreplication", Some(5432)),
             ("patroniport", Some(8008)),
             ("peer", Some(8009)),
-            ("pgport", Some(6432)),
+            ("pgport", Some(7432)),
+            ("pgreplication", Some(7433)),
+            ("envoy-metrics", Some(8001)),
         ];
         ensure!(ports == expected, "{ports:?}");
     }

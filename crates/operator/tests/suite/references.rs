@@ -120,7 +120,8 @@ async fn a_version_that_is_not_offered_waits_for_the_catalogue() -> Result<()> {
         Some("Postgres 16 is not available here; available: 18.6, 17.9")
     );
     let more = "components: [{component: postgres, version: '16.10', image: test/postgres-16}, \
-                {component: pgbouncer, version: '1.26.1', image: test/pgbouncer}]";
+                {component: pgbouncer, version: '1.26.1', image: test/pgbouncer}, \
+                {component: envoy, version: '1.40.0', image: test/envoy}]";
     world.set_catalogue(more).await?;
     world.await_pods(&["a-0"]).await?;
     let cluster = world.cluster().await?;

@@ -32,6 +32,7 @@ components:
 - {component: postgres, version: '17.9', image: test/postgres-17}
 - {component: postgres-util, version: '18.6', image: test/postgres-util}
 - {component: pgbouncer, version: '1.26.1', image: test/pgbouncer}
+- {component: envoy, version: '1.40.0', image: test/envoy}
 ";
 
 /// Kinds that a test can read and write.

@@ -1,4 +1,4 @@
-//! The configuration files that the agent turns into those of Postgres and PgBouncer, and its own settings.
+//! The configuration files that the agent turns into those of Postgres, PgBouncer and Envoy, and its own settings.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use crate::metadata::{Class, object_meta};
 use crate::names::Names;
 use crate::parameters;
 use crate::pooling::{self, Server, Users};
+use crate::proxy;
 use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
 
@@ -20,7 +21,27 @@ use crate::validated::ValidatedCluster;
 pub(super) fn config_maps(cluster: &ValidatedCluster, credentials: &Credentials) -> Vec<ConfigMap> {
     let mut maps = vec![postgres(cluster, credentials)];
     maps.extend(pooling(cluster, credentials));
+    maps.extend(envoy(cluster));
     maps
+}
+
+fn envoy(cluster: &ValidatedCluster) -> Option<ConfigMap> {
+    let name = Names(&cluster.name).proxy_config_map();
+    Some(ConfigMap {
+        metadata: object_meta(cluster, name, Class::Other),
+        data: Some([("envoy.json".to_owned(), envoy_file(cluster)?)].into()),
+        ..ConfigMap::default()
+    })
+}
+
+/// Envoy's file, if there is one.
+pub(super) fn envoy_file(cluster: &ValidatedCluster) -> Option<String> {
+    let tls = cluster.server_tls != ServerTls::Off;
+    let pooled = cluster.pooling.is_some();
+    let name = cluster.name.as_str();
+    cluster
+        .proxy
+        .map(|proxy| proxy::render(name, proxy, pooled, tls))
 }
 
 fn pooling(cluster: &ValidatedCluster, credentials: &Credentials) -> Option<ConfigMap> {
@@ -68,6 +89,10 @@ fn postgres(cluster: &ValidatedCluster, credentials: &Credentials) -> ConfigMap 
             (
                 "pg_hba.conf".to_owned(),
                 hba::render(&cluster.hba_rules, replication_user),
+            ),
+            (
+                "pg_hba-behind-envoy.conf".to_owned(),
+                hba::render_behind_proxy(&cluster.hba_rules, replication_user),
             ),
             ("ha.json".to_owned(), cluster.ha.json()),
         ])),

@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::service::{PEER_PORT, PG_PORT, REPLICATION_PORT, REST_PORT};
 use super::{pgbouncer, volume};
 use crate::names::{PATRONI, POSTGRES_UTIL, custom};
+use crate::proxy::{DIRECT_PORT, POOLED_PORT};
 use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
 
@@ -32,6 +33,7 @@ pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
         value("HOWDAH_CLUSTER", cluster.name.as_str()),
         value("HOWDAH_POSTGRES_VERSION", &cluster.version.to_string()),
         value("HOWDAH_PGPORT", &client_port(cluster).to_string()),
+        value("HOWDAH_DIRECT_PORT", &direct_port(cluster).to_string()),
         value("HOWDAH_SERVER_TLS", if server_tls { "true" } else { "" }),
         field(
             "HOWDAH_MAY_BOOTSTRAP",
@@ -63,11 +65,20 @@ pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
     with_users(cluster, container)
 }
 
-/// Where clients of the Services are sent: to the pooler, if there is one.
+/// Where clients of the Services are sent: to Envoy, to the pooler, or to Postgres itself.
 fn client_port(cluster: &ValidatedCluster) -> i32 {
-    match cluster.pooling {
-        Some(_) => pgbouncer::PORT,
-        None => POSTGRES,
+    match (cluster.proxy, &cluster.pooling) {
+        (Some(_), _) => POOLED_PORT,
+        (None, Some(_)) => pgbouncer::PORT,
+        (None, None) => POSTGRES,
+    }
+}
+
+/// Where those are sent who are not pooled.
+fn direct_port(cluster: &ValidatedCluster) -> i32 {
+    match cluster.proxy {
+        Some(proxy) if proxy.direct => DIRECT_PORT,
+        _ => POSTGRES,
     }
 }
 
@@ -77,11 +88,10 @@ fn postgres_ports(cluster: &ValidatedCluster) -> Vec<ContainerPort> {
     if client_port(cluster) == POSTGRES {
         ports.push(port(PG_PORT, POSTGRES));
     }
-    ports.extend([
-        port(REPLICATION_PORT, POSTGRES),
-        port(REST_PORT, REST),
-        port(PEER_PORT, PEER),
-    ]);
+    if direct_port(cluster) == POSTGRES {
+        ports.push(port(REPLICATION_PORT, POSTGRES));
+    }
+    ports.extend([port(REST_PORT, REST), port(PEER_PORT, PEER)]);
     ports
 }
 
@@ -162,7 +172,7 @@ pub(super) fn platform_env() -> Vec<EnvVar> {
     ]
 }
 
-fn value(name: &str, value: &str) -> EnvVar {
+pub(super) fn value(name: &str, value: &str) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
         value: Some(value.to_owned()),

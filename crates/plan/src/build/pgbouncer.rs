@@ -29,7 +29,8 @@ pub(super) fn pgbouncer(cluster: &ValidatedCluster) -> Container {
         image: Some(cluster.images.pgbouncer.clone()),
         command: Some(["/bin/sh", "-c", RUN].map(str::to_owned).to_vec()),
         args: Some(vec![file]),
-        ports: Some(vec![port(PG_PORT, PORT)]),
+        // The Services lead to Envoy, if there is one.
+        ports: cluster.proxy.is_none().then(|| vec![port(PG_PORT, PORT)]),
         resources: cluster.resources.pgbouncer.clone(),
         security_context: Some(unprivileged()),
         volume_mounts: Some(volume::pgbouncer_mounts(cluster)),

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-use super::{container, pgbouncer, volume};
+use super::{container, envoy, pgbouncer, volume};
 use crate::hash::hash;
 use crate::metadata::{Class, map, object_meta, pod_identity};
 use crate::names::Names;
@@ -76,6 +76,9 @@ fn spec(cluster: &ValidatedCluster, instance: &InstanceName) -> PodSpec {
     let mut containers = vec![container::patroni(cluster)];
     if cluster.pooling.is_some() {
         containers.push(pgbouncer::pgbouncer(cluster));
+    }
+    if let Some(proxy) = cluster.proxy {
+        containers.push(envoy::envoy(cluster, proxy));
     }
     if !pods.disable_postgres_util {
         containers.push(container::postgres_util(cluster));

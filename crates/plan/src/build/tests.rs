@@ -1,6 +1,7 @@
 //! Built objects, whole.
 
 mod hardened;
+mod ports;
 use howdah_api::SGCluster;
 use howdah_types::catalogue::{Catalogue, Component, ComponentName};
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ fn catalogue() -> Catalogue {
             component(ComponentName::Postgres),
             component(ComponentName::PostgresUtil),
             component(ComponentName::Pgbouncer),
+            component(ComponentName::Envoy),
         ],
     }
 }

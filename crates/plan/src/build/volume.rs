@@ -17,6 +17,8 @@ const CREDENTIALS: &str = "credentials";
 const PEER: &str = "peer";
 const POOLING: &str = "pooling";
 const PGBOUNCER: &str = "pgbouncer";
+const PROXY: &str = "proxy";
+const ENVOY: &str = "envoy";
 const SSL: &str = "ssl";
 const TLS: &str = "tls";
 const TMP: &str = "tmp";
@@ -27,6 +29,9 @@ pub(super) const SOCKET_PATH: &str = "/var/run/postgresql";
 
 /// Folder of the pooler's files, which the agent writes.
 pub(super) const PGBOUNCER_PATH: &str = "/etc/pgbouncer";
+
+/// Folder of Envoy's files, which the agent writes, and of its socket.
+pub(super) const ENVOY_PATH: &str = "/etc/envoy";
 
 /// Folder with the certificate in the form that servers read, which the agent writes.
 const TLS_PATH: &str = "/etc/howdah/tls";
@@ -99,6 +104,9 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
     if cluster.pooling.is_some() {
         volumes.extend(pooling_volumes(names));
     }
+    if cluster.proxy.is_some() {
+        volumes.extend(proxy_volumes(names));
+    }
     volumes.extend(
         cluster
             .spec
@@ -154,6 +162,25 @@ fn pooling_volumes(names: Names<'_>) -> [Volume; 2] {
     ]
 }
 
+/// What Envoy is told, and the files that the agent makes of it.
+fn proxy_volumes(names: Names<'_>) -> [Volume; 2] {
+    [
+        Volume {
+            name: PROXY.to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: names.proxy_config_map(),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: ENVOY.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        },
+    ]
+}
+
 fn same_name(key: &str) -> KeyToPath {
     KeyToPath {
         key: key.to_owned(),
@@ -189,7 +216,18 @@ pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
             mount(PGBOUNCER, PGBOUNCER_PATH, false),
         ]);
     }
+    if cluster.proxy.is_some() {
+        mounts.extend([
+            mount(PROXY, "/etc/howdah/proxy", true),
+            mount(ENVOY, ENVOY_PATH, false),
+        ]);
+    }
     mounts
+}
+
+/// Mounts of the proxy.
+pub(super) fn envoy_mounts() -> Vec<VolumeMount> {
+    vec![mount(ENVOY, ENVOY_PATH, false)]
 }
 
 /// Mounts of the connection pooler.

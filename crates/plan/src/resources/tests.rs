@@ -10,7 +10,7 @@ fn computed(pods: Value, more: Value, profile: Value) -> Result<Value, Vec<Inval
     let mut spec = json!({
         "postgres": {"version": "latest"},
         "instances": 1,
-        "pods": {"persistentVolume": {"size": "5Gi"}, "disableConnectionPooling": true},
+        "pods": {"persistentVolume": {"size": "5Gi"}, "disableConnectionPooling": true, "disableEnvoy": true},
     });
     for (key, value) in pods.as_object().unwrap() {
         spec["pods"][key] = value.clone();
@@ -111,7 +111,7 @@ fn requests_and_limits(
 }
 
 #[test]
-fn the_pooler_takes_its_share_unless_it_is_switched_off() {
+fn the_pooler_and_envoy_take_their_shares_unless_they_are_switched_off() {
     let spec = json!({
         "postgres": {"version": "latest"},
         "instances": 1,
@@ -127,8 +127,12 @@ fn the_pooler_takes_its_share_unless_it_is_switched_off() {
         json!({"cpu": "100m", "memory": "128Mi"})
     );
     assert_eq!(
+        requests(resources.envoy),
+        json!({"cpu": "250m", "memory": "128Mi"})
+    );
+    assert_eq!(
         requests(resources.patroni),
-        json!({"cpu": "838m", "memory": "1856Mi"})
+        json!({"cpu": "588m", "memory": "1728Mi"})
     );
 }
 

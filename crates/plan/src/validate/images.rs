@@ -5,6 +5,7 @@ use howdah_types::catalogue::ComponentName;
 
 use super::Scope;
 use crate::invalid::Invalid;
+use crate::proxy;
 use crate::validated::Images;
 
 /// The images of a version that was resolved from this catalogue, and of all that runs beside it.
@@ -13,6 +14,9 @@ pub(super) fn images(scope: Scope<'_>, version: Option<PgVersion>) -> Result<Ima
     let mut images = Images::default();
     if !scope.spec().pods.disable_connection_pooling {
         images.pgbouncer = newest(scope, ComponentName::Pgbouncer, "disableConnectionPooling")?;
+    }
+    if proxy::wanted(scope.spec()) {
+        images.envoy = newest(scope, ComponentName::Envoy, "disableEnvoy")?;
     }
     // What is wrong with the version is told elsewhere.
     let Some(version) = version else {

@@ -20,6 +20,7 @@ fn catalogue() -> Catalogue {
         (ComponentName::Postgres, "17.9"),
         (ComponentName::PostgresUtil, "18.5"),
         (ComponentName::Pgbouncer, "1.26.1"),
+        (ComponentName::Envoy, "1.40.0"),
     ];
     Catalogue {
         components: components.into_iter().map(component).collect(),
@@ -64,6 +65,7 @@ fn nothing_named_means_everything_generated() {
             postgres: "bundle/postgres-18.6".to_owned(),
             postgres_util: "bundle/postgres-util-18.5".to_owned(),
             pgbouncer: "bundle/pgbouncer-1.26.1".to_owned(),
+            envoy: "bundle/envoy-1.40.0".to_owned(),
         }
     );
     let generated = valid.generated;
@@ -232,4 +234,26 @@ fn secrets_of_the_user_fill_credentials_and_binding() {
             login: Some(("app".to_owned(), "app-secret".to_owned())),
         }
     );
+}
+
+#[test]
+fn an_envoy_that_nothing_can_go_through_is_told_to_who_asks_for_it() {
+    let spec = |disable_envoy: Value| {
+        json!({
+            "pods": {
+                "persistentVolume": {"size": "5Gi"},
+                "disableConnectionPooling": true,
+                "disableEnvoy": disable_envoy,
+            },
+            "configurations": {"patroni": {"dynamicConfig": {"postgresql": {
+                "pg_hba": ["hostssl all all all cert"],
+            }}}},
+        })
+    };
+    let valid = run(spec(json!(false)), &References::default()).unwrap();
+    assert_eq!(valid.proxy, None);
+    assert_eq!(valid.not_acted_on, ["spec.pods.disableEnvoy"]);
+    let valid = run(spec(Value::Null), &References::default()).unwrap();
+    assert_eq!(valid.proxy, None);
+    assert_eq!(valid.not_acted_on, Vec::<String>::new());
 }
