@@ -156,8 +156,9 @@ async fn psql(world: &World) -> Result<()> {
     let rows = ask(&["-c", "SELECT count(*) FROM notes"]).await?.ok()?;
     ensure!(rows == "1\n", "{rows}");
     let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    let answer = ask(&["-c", encrypted, "-c", "\\getenv mode PGSSLMODE", "-c", "\\echo :mode"]);
-    let answer = answer.await?.ok()?;
+    let mode = ["-c", "\\getenv mode PGSSLMODE", "-c", "\\echo :mode"];
+    let words = [&["-c", encrypted], &mode[..]].concat();
+    let answer = ask(&words).await?.ok()?;
     ensure!(answer == "t\nverify-full\n", "{answer}");
     let failed = ask(&["-c", "SELECT 1/0"]).await?.refused(1)?;
     contains(&failed, "division by zero")?;
