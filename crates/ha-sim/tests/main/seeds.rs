@@ -1,7 +1,7 @@
 //! Seeds that must pass.
 
 use howdah_ha::machine::Policy;
-use howdah_ha_sim::{Fault, Kind, Setup, run, run_with};
+use howdah_ha_sim::{Fault, Kind, Outcome, Setup, run, run_with};
 
 fn pass(seeds: std::ops::Range<u64>) {
     for seed in seeds {
@@ -48,27 +48,32 @@ fn runs_do_something() {
     assert!(epochs > 200, "{epochs} epochs");
 }
 
-/// Faults that once broke a promise, with many seeds for the rest.
-fn pass_named(policy: Policy, nodes: usize, faults: &[(Kind, u64, u64)]) {
+/// One run with these faults; times are in milliseconds.
+fn outcome(seed: u64, policy: Policy, nodes: usize, faults: &[(Kind, u64, u64)]) -> Outcome {
     let timed = faults.iter().map(|(kind, from, until)| Fault {
         kind: *kind,
         from: from * 1000,
         until: until * 1000,
     });
-    let faults: Vec<_> = timed.collect();
+    let outcome = run_with(&Setup {
+        seed,
+        policy: Some(policy),
+        nodes: Some(nodes),
+        faults: Some(timed.collect()),
+        ..Setup::default()
+    });
+    assert!(
+        outcome.violations.is_empty(),
+        "seed {seed}: {:?}",
+        outcome.violations
+    );
+    outcome
+}
+
+/// Faults that once broke a promise, with many seeds for the rest.
+fn pass_named(policy: Policy, nodes: usize, faults: &[(Kind, u64, u64)]) {
     for seed in 0..60 {
-        let outcome = run_with(&Setup {
-            seed,
-            policy: Some(policy),
-            nodes: Some(nodes),
-            faults: Some(faults.clone()),
-            ..Setup::default()
-        });
-        assert!(
-            outcome.violations.is_empty(),
-            "seed {seed}: {:?}",
-            outcome.violations
-        );
+        outcome(seed, policy, nodes, faults);
     }
 }
 
@@ -181,5 +186,19 @@ fn named_seeds_that_once_failed_pass() {
         1106, 8773, 12_979, 13_304, 24_178, 289_867, 302_384, 317_034,
     ] {
         pass(seed..seed + 1);
+    }
+}
+
+#[test]
+fn a_crash_that_is_not_restarted_leaves_somebody_who_may_take_over() {
+    let faults = [
+        (Kind::DiskFull(0), 19_900, 45_000),
+        (Kind::KillPostgres(0), 20_000, 20_050),
+    ];
+    for policy in [Policy::Async, Policy::Sync { acks: 1 }] {
+        for seed in 0..20 {
+            let epochs = outcome(seed, policy, 3, &faults).epochs;
+            assert_eq!(epochs, 2, "{policy:?}, seed {seed}");
+        }
     }
 }

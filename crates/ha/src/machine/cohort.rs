@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use super::action::Names;
 use super::config::Policy;
 use super::control::{Cohort, Record};
+use super::event::Server;
 use super::ids::Member;
 use super::invariant::Rule;
 use super::phase::{Change, Phase, Primary};
 use super::position::Point;
+use super::state::Mark;
 use super::step::Machine;
 use crate::time::Instant;
 
@@ -147,6 +149,13 @@ impl Machine {
             let at = self.now;
             let entry = self.s.progress.entry(member);
             entry.or_insert((howdah_types::Lsn::new(0), at)).1 = at;
+            let goal = howdah_types::Lsn::new(0);
+            let mark = Mark {
+                goal,
+                set: at,
+                has: at,
+            };
+            self.s.marks.entry(member).or_insert(mark).has = at;
         }
     }
 
@@ -197,6 +206,11 @@ impl Machine {
     }
 
     fn changed_cohort(&self, record: &Record, primary: &Primary) -> Option<Record> {
+        if self.s.pg.server != Server::Primary {
+            // A server that ended has no standbys, which says nothing about them: who was in the cohort may take
+            // over when it does not come back.
+            return None;
+        }
         let cohort = &record.cohort;
         let mut next = record.clone();
         if let Some(change) = &primary.change {

@@ -110,6 +110,26 @@ fn a_crash_is_restarted_after_a_renewal_that_was_sent_since() {
 }
 
 #[test]
+fn a_crash_takes_nobody_out_of_the_cohort() {
+    for (policy, acks) in [(Policy::Async, 0), (Policy::Sync { acks: 1 }, 1)] {
+        let mut state = primary();
+        state.config.settings.policy = policy;
+        let observed = state.observed.as_mut().unwrap();
+        observed.record.cohort.acks = acks;
+        let cohort = observed.record.cohort.clone();
+        let standbys = cohort.standbys.clone();
+        state.names = Some(Names { standbys, acks });
+        state.cut = Some(Lsn::new(40));
+        let crashed = step(state, seen(view(Server::Stopped), 500), at(500));
+        let renewed = write_of(&crashed).unwrap();
+        assert_eq!(
+            renewed.cohort, cohort,
+            "it may not come back, and then they take over"
+        );
+    }
+}
+
+#[test]
 fn a_recovered_tail_is_acknowledged_before_clients_come_back() {
     let mut state = primary();
     let Phase::Primary(primary) = &mut state.phase else {
