@@ -7,6 +7,7 @@
 //! - the `watching` tasks bring the control record and the cluster's Pods from the API;
 //! - the `keeper` looks after the running Postgres: configuration, roles, slots, status;
 //! - the `pooler` task looks after the connection pooler beside Postgres;
+//! - the `proxy` task looks after the files of Envoy in front of both;
 //! - the `publisher` writes this member's role and status to its Pod;
 //! - the `wire` carries the machine's messages between the members, over mutual TLS;
 //! - the `rest` server answers probes and people from what the others left in the member's view.

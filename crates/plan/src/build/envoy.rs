@@ -32,7 +32,7 @@ if [ -n \"$end\" ]; then \
 left=150; \
 while [ ! -e \"$0/ended\" ] && [ $left -gt 0 ] && kill -0 $pid 2>/dev/null; do \
 sleep 0.1; left=$((left - 1)); done; \
-kill $pid 2>/dev/null; wait $pid; exit 0; \
+kill $pid 2>/dev/null; wait $pid; rm -f \"$0/admin.sock\"; exit 0; \
 fi; \
 [ $(($(date +%s) - began)) -ge 10 ] || exit $code; \
 echo \"envoy ended with $code and is started again\"; \
