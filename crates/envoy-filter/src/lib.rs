@@ -6,6 +6,10 @@
 //! | `network` | network filter `postgres`, `{"requireTls": true or false}` | follows both directions, refuses, counts, holds clients |
 //! | `control` | bootstrap extension `control` | `POST /howdah/hold?seconds=N`, `POST /howdah/resume`, `GET /howdah/status` at the admin address |
 //!
+//! The network filter works alone too: it answers requests for encryption with a no. In front of a tcp_proxy that dials
+//! at once, which is its default, it works and says in the log what is lost by that. With the listener filter, Envoy 1.40
+//! drops clients that send a cancel request and close the connection without waiting for its end: libpq waits.
+//!
 //! What a connection may do is decided in `howdah-session`; here it is only translated. The module is trusted with
 //! Envoy's whole process, so it fails closed: a panic ends the connection that it happened on, a configuration that it
 //! does not understand is refused, and so is an Envoy with another interface, before anything of it is called.

@@ -3,7 +3,7 @@
 //! The promises: no input panics; it makes no difference in which pieces the bytes of one side arrive; a client is
 //! held only between transactions.
 
-use crate::{Event, Flow, Opening, Policy, Session, Summary};
+use crate::{Event, Flow, Greeting, Opening, Policy, Session, Summary};
 
 /// Who sent some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,11 @@ pub fn play(parts: &[(Side, &[u8])], step: usize) -> Outcome {
                 session.server(&policy, piece, now, &mut record);
             } else if session.is_opening() {
                 unopened.extend_from_slice(piece);
-                let opening = session.open(&policy, &unopened, false, now);
+                let mut opening = session.open(&policy, &unopened, false, now);
+                while opening == Opening::Decline {
+                    unopened.drain(..Greeting::SIZE);
+                    opening = session.open(&policy, &unopened, false, now);
+                }
                 if let Opening::Startup(_, size) = opening {
                     let rest = unopened.get(size..).expect("no more than there is");
                     let flow = session.client(&policy, rest, false, now, &mut record);

@@ -25,6 +25,11 @@ pub enum Answer {
 }
 
 impl Greeting {
+    pub(crate) const NEW: Self = Self {
+        tls: false,
+        gss: false,
+    };
+
     /// The bytes of a request, which is all that ever needs to be seen.
     pub const SIZE: usize = 8;
 

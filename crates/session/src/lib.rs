@@ -6,7 +6,7 @@
 //! | phase | how it begins | what the session does |
 //! |---|---|---|
 //! | greeting | the client connects | [`Greeting::look`] answers requests for encryption |
-//! | opening | the first packet | [`Session::open`] looks at the first packet: a session, a cancel request, or a reason to refuse |
+//! | opening | the first packet | [`Session::open`] looks at the first packet: a session, a cancel request, encryption where there is none, or a reason to refuse |
 //! | authenticating | the startup message is passed on | passes; authentication is between client and server |
 //! | running | the first ReadyForQuery | counts and measures; [`Session::client`] may hold the client between transactions |
 //! | opaque | a frame that cannot be, or a cancel request | passes, and counts nothing any more |

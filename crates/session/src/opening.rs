@@ -23,6 +23,9 @@ pub struct Policy {
 pub enum Opening<'a> {
     /// Not all of it is there; ask again with more bytes behind these.
     More,
+    /// Encryption is asked for, which is not on offer: drop [`crate::Greeting::SIZE`] bytes, answer `N`, and ask again
+    /// with the bytes behind them. A client gets this answer once for each kind of encryption.
+    Decline,
     /// A session is wanted: pass on this many bytes, and tell [`crate::Session::client`] of those behind them.
     Startup(StartupMessage<'a>, usize),
     /// A query of another connection is to be cancelled: pass everything on.
@@ -36,7 +39,7 @@ pub enum Opening<'a> {
 pub enum Refusal {
     /// TLS is demanded, and the client came without.
     PlainText,
-    /// The client asks for encryption where it has it already, or was told that there is none.
+    /// The client asks for encryption where it has it already, or was told twice that there is none.
     EncryptionAgain,
     /// Protocol 2 or older, or a number that no client sends.
     Version,

@@ -12,7 +12,7 @@ use howdah_pgwire::startup::Replication;
 
 use crate::flight::Flight;
 use crate::head::Head;
-use crate::{End, Event, Opening, Policy, Record, Summary, opening};
+use crate::{Answer, End, Event, Greeting, Opening, Policy, Record, Summary, opening};
 
 /// Microseconds of a clock that does not go back, counted from any moment.
 pub type Micros = u64;
@@ -31,6 +31,7 @@ pub enum Flow {
 #[derive(Clone, Debug)]
 pub struct Session {
     tls: bool,
+    greeting: Greeting,
     phase: Phase,
     replication: bool,
     frontend: Walker<Frontend>,
@@ -88,6 +89,7 @@ impl Session {
     pub const fn new(tls: bool) -> Self {
         Self {
             tls,
+            greeting: Greeting::NEW,
             phase: Phase::Opening,
             replication: false,
             frontend: Walker::new(),
@@ -114,6 +116,10 @@ impl Session {
         hold: bool,
         now: Micros,
     ) -> Opening<'a> {
+        // Where nobody in front has answered them, requests for encryption arrive here, too late for a yes.
+        if !self.tls && self.greeting.look(bytes, false) == Answer::No {
+            return Opening::Decline;
+        }
         let opening = opening::open(policy, self.tls, bytes);
         match &opening {
             Opening::Startup(startup, _) => {
@@ -123,7 +129,7 @@ impl Session {
                 self.held = (hold && !self.replication).then_some(Held::Work);
             }
             Opening::Cancel => self.phase = Phase::Opaque,
-            Opening::More | Opening::Refuse(_) => {}
+            Opening::More | Opening::Decline | Opening::Refuse(_) => {}
         }
         opening
     }

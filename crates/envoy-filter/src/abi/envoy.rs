@@ -11,6 +11,7 @@ use super::{Buffer, Callbacks, Pointer};
 pub(crate) enum Level {
     Debug = 1,
     Info = 2,
+    Warn = 3,
     Error = 4,
 }
 
@@ -225,6 +226,18 @@ impl Network {
     pub(crate) fn is_tls(self) -> bool {
         // SAFETY: the object is alive.
         unsafe { (self.callbacks.network_is_tls)(self.pointer) }
+    }
+
+    /// Takes bytes from the front of what [`Self::read_pieces`] shows; `false` if they are not there.
+    pub(crate) fn drain(self, count: usize) -> bool {
+        // SAFETY: the object is alive, and pieces of its buffer are only ever lent within `read_pieces`.
+        unsafe { (self.callbacks.network_drain_read)(self.pointer, count) }
+    }
+
+    /// Whether what the client sends is read at all.
+    pub(crate) fn reads(self) -> bool {
+        // SAFETY: the object is alive.
+        unsafe { (self.callbacks.network_read_enabled)(self.pointer) }
     }
 
     /// Sends bytes to the client that did not come from the server; our own write hook is not called for them.

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use howdah_session::{Event, Flow, Opening, Refusal, Session};
+use howdah_session::{Event, Flow, Greeting, Opening, Refusal, Session};
 
 use super::config::Config;
 use super::standing::Counted;
@@ -36,6 +36,7 @@ pub(super) struct Connection {
 /// What the first packet led to, without borrowing from it.
 enum First {
     More,
+    Decline,
     Session { size: usize },
     Cancel,
     Refuse(Refusal),
@@ -56,6 +57,8 @@ impl Connection {
     }
 
     /// The connection is there. The filters behind are kept from dialling the server until the client says who it is.
+    ///
+    /// A tcp_proxy with its default settings keeps Envoy from reading until it has dialled, so there it has to.
     pub(super) fn opened(&self, envoy: Network) -> Status {
         *self.session.borrow_mut() = Session::new(envoy.is_tls());
         if WAITING.start_clock().is_err() {
@@ -65,7 +68,11 @@ impl Connection {
         let deadline = Instant::now() + self.config.startup_timeout;
         let ticket = WAITING.open(envoy.scheduler(), deadline);
         self.ticket.set(Some(ticket));
-        Status::Stop
+        if envoy.reads() {
+            return Status::Stop;
+        }
+        self.config.warn_of_early_dialling(envoy);
+        Status::Continue
     }
 
     /// The client has sent something, or nothing more will come from it.
@@ -74,13 +81,13 @@ impl Connection {
             return Status::Stop;
         }
         let opening = self.session.borrow().is_opening();
-        let flow = if opening {
+        let (flow, length) = if opening {
             match self.first(envoy, length, end) {
-                Some(flow) => flow,
+                Some(found) => found,
                 None => return Status::Stop,
             }
         } else {
-            self.tell(envoy, self.known(envoy, length))
+            (self.tell(envoy, self.known(envoy, length)), length)
         };
         self.told.set(length);
         match flow {
@@ -92,14 +99,23 @@ impl Connection {
         }
     }
 
-    /// The first packet; `None` if there is nothing to hand on.
-    fn first(&self, envoy: Network, length: usize, end: bool) -> Option<Flow> {
+    /// The first packet, and how much there is to hand on; `None` if there is nothing.
+    fn first(&self, envoy: Network, length: usize, end: bool) -> Option<(Flow, usize)> {
         match self.look(envoy, length) {
             First::More => {
                 if end {
                     self.finish(envoy, Close::Now, "howdah_no_startup_message");
                 }
                 None
+            }
+            First::Decline => {
+                if !envoy.drain(Greeting::SIZE) {
+                    self.finish(envoy, Close::Now, "howdah_encryption_request_not_answered");
+                    return None;
+                }
+                envoy.answer(b"N");
+                // The session declines each kind of encryption once, so this is done twice at most.
+                self.first(envoy, length.saturating_sub(Greeting::SIZE), end)
             }
             First::Refuse(refusal) => {
                 self.config.metrics.refuse(envoy, refusal);
@@ -113,14 +129,14 @@ impl Connection {
             First::Cancel => {
                 self.leave();
                 envoy.count(self.config.metrics.cancels, 1);
-                Some(Flow::Pass)
+                Some((Flow::Pass, length))
             }
             First::Session { size } => {
                 self.leave();
                 envoy.count(self.config.metrics.sessions, 1);
                 envoy.raise(self.config.metrics.sessions_active);
                 self.active.set(true);
-                Some(self.tell(envoy, size))
+                Some((self.tell(envoy, size), length))
             }
         }
     }
@@ -146,6 +162,7 @@ impl Connection {
         let mut session = self.session.borrow_mut();
         match session.open(policy, bytes, hold, clock::now()) {
             Opening::More => First::More,
+            Opening::Decline => First::Decline,
             Opening::Cancel => First::Cancel,
             Opening::Refuse(refusal) => First::Refuse(refusal),
             Opening::Startup(startup, size) => {

@@ -37,7 +37,12 @@ const TABLE: [Allowed; 17] = [
     allowed("howdah-ha", &["howdah-types"]),
     allowed("howdah-ha-sim", &["howdah-ha", "howdah-types"]),
     allowed("howdah-session", &["howdah-pgwire"]),
-    allowed("howdah-envoy-filter", &["howdah-session"]),
+    Allowed {
+        name: "howdah-envoy-filter",
+        normal: &["howdah-session"],
+        // Its tests ask the catalogue for Envoy by name.
+        dev: &["howdah-types"],
+    },
     allowed("howdah-postgres", &["howdah-types"]),
     allowed("howdah-pocket", &["howdah-types"]),
     allowed_with_pocket(

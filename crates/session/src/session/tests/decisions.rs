@@ -73,7 +73,7 @@ fn cancel_requests_pass_without_tls_and_while_clients_are_held() {
 }
 
 #[test]
-fn encryption_that_is_asked_for_here_comes_too_late() {
+fn encryption_that_is_asked_for_inside_tls_comes_too_late() {
     for bytes in [
         encoded(startup::Message::SslRequest),
         encoded(startup::Message::GssEncRequest),
@@ -84,6 +84,35 @@ fn encryption_that_is_asked_for_here_comes_too_late() {
             Opening::Refuse(Refusal::EncryptionAgain)
         );
     }
+}
+
+#[test]
+fn encryption_that_is_asked_for_in_plain_text_is_declined_once_for_each_kind() {
+    let mut world = World::new();
+    world.session = Session::new(false);
+    let (tls, gss) = (
+        encoded(startup::Message::SslRequest),
+        encoded(startup::Message::GssEncRequest),
+    );
+    let startup = startup_packet(&[(c"user", c"ada")]);
+    assert_eq!(world.open(&gss[..7]), Opening::More);
+    assert_eq!(world.open(&gss), Opening::Decline);
+    // What a client sends without waiting for the answer is looked at once the request is gone.
+    assert_eq!(
+        world.open(&[tls.as_slice(), &startup].concat()),
+        Opening::Decline
+    );
+    for again in [&tls, &gss] {
+        let refusal = Opening::Refuse(Refusal::EncryptionAgain);
+        assert_eq!(world.open(again), refusal);
+    }
+    assert!(matches!(world.open(&startup), Opening::Startup(_, _)));
+    let handshake = [startup::TLS_HANDSHAKE];
+    let refusal = Opening::Refuse(Refusal::EncryptionAgain);
+    assert_eq!(
+        Session::new(false).open(&world.policy, &handshake, false, 0),
+        refusal
+    );
 }
 
 #[test]
