@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use howdah_e2e::World;
-use howdah_e2e::faults::{Fault, Mode, Plan, Report, trial};
+use howdah_e2e::faults::{Fault, Mode, Needs, Plan, Report, trial};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::arguments::{Arguments, Contender};
@@ -63,11 +63,11 @@ fn main() -> Result<()> {
 async fn all(arguments: &Arguments) -> Result<()> {
     let mut table = Table::default();
     for mode in &arguments.modes {
-        for disks in [false, true] {
-            let mut left = items(arguments, *mode, disks);
+        for needs in [Needs::Nothing, Needs::Disks, Needs::Clocks] {
+            let mut left = items(arguments, *mode, needs);
             while let Some(first) = left.front().copied() {
                 let before = left.len();
-                if let Err(error) = with_systems(arguments, &mut left, &mut table, disks).await {
+                if let Err(error) = with_systems(arguments, &mut left, &mut table, needs).await {
                     say(&format!("the systems were given up: {error:#}"));
                 }
                 if left.len() == before {
@@ -83,13 +83,13 @@ async fn all(arguments: &Arguments) -> Result<()> {
 }
 
 /// In turns: each run does every fault on every side.
-fn items(arguments: &Arguments, mode: Mode, disks: bool) -> VecDeque<Item> {
+fn items(arguments: &Arguments, mode: Mode, needs: Needs) -> VecDeque<Item> {
     let mut items = VecDeque::new();
     for run in 0..arguments.runs {
         for fault in &arguments.faults {
             for contender in &arguments.sides {
                 let can = *contender == Contender::Ours || system::patroni_can(*fault);
-                if can && fault.needs_disks() == disks {
+                if can && fault.needs() == needs {
                     items.push_back(Item {
                         run,
                         fault: *fault,
@@ -108,7 +108,7 @@ async fn with_systems(
     arguments: &Arguments,
     left: &mut VecDeque<Item>,
     table: &mut Table,
-    disks: bool,
+    needs: Needs,
 ) -> Result<()> {
     let world = World::pocket()?;
     let Some(first) = left.front().copied() else {
@@ -117,7 +117,7 @@ async fn with_systems(
     let mut wanted: Vec<_> = left.iter().map(|item| item.contender).collect();
     wanted.sort();
     wanted.dedup();
-    let started = Systems::start(&world, &wanted, first.mode, disks).await;
+    let started = Systems::start(&world, &wanted, first.mode, needs).await;
     if started.is_err() && arguments.explain {
         world.explain().await;
     }

@@ -55,7 +55,7 @@ impl Arguments {
             sides: vec![Contender::Ours],
             route: Route::Members,
             writers: 4,
-            hold: Duration::from_secs(3),
+            hold: Duration::from_secs(10),
             seed: 1,
             json: None,
             explain: false,
@@ -116,7 +116,8 @@ fn list<T>(value: &str, of: impl Fn(&str) -> Option<T>) -> Result<Vec<T>> {
 pub(crate) fn help() -> String {
     let mut text = "faults [--runs 3] [--rows 1,3p,5,30|all] [--mode strict-sync,sync,async] \
                     [--side ours,patroni,patroni-fast]\n       \
-                    [--route members|service] [--writers 4] [--hold SECONDS] [--seed 1] [--json FILE] [--explain]\n\n\
+                    [--route members|service] [--writers 4] [--hold 10] [--seed 1] [--json FILE] [--explain]\n\n\
+                    hold: seconds for which a fault lasts that writers are expected not to feel; a lease lasts 5.\n\
                     members: writers know all members and go to the one that said last that it takes writes (asked \
                     every 25 ms).\nservice: writers use the address that the system offers; Patroni offers none.\n\n\
                     rows:\n"

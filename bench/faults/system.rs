@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use howdah_e2e::World;
-use howdah_e2e::faults::{Fault, Mode, Ours};
+use howdah_e2e::faults::{Fault, Mode, Needs, Ours};
 
 use super::arguments::Contender;
 use super::patroni::Patroni;
@@ -27,7 +27,7 @@ impl<'w> Systems<'w> {
         world: &'w World,
         wanted: &[Contender],
         mode: Mode,
-        disks: bool,
+        needs: Needs,
     ) -> Result<Self> {
         let mut systems = Self {
             world,
@@ -39,12 +39,8 @@ impl<'w> Systems<'w> {
             match contender {
                 Contender::Ours => {
                     world.up().await?;
-                    let ours = Ours::start(world, "faults", VERSION, mode).await?;
-                    systems.ours = Some(if disks {
-                        ours.with_disks().await?
-                    } else {
-                        ours
-                    });
+                    let ours = Ours::start_with(world, "faults", VERSION, mode, needs).await?;
+                    systems.ours = Some(ours);
                 }
                 Contender::Patroni => systems.patroni = Some(Patroni::start(mode, false).await?),
                 Contender::PatroniFast => systems.fast = Some(Patroni::start(mode, true).await?),

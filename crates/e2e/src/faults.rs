@@ -5,6 +5,7 @@
 //! table of failures that the design of high availability was made from. Rows that need what a machine may lack say
 //! so in one sentence; nothing is skipped in silence.
 
+mod clock;
 mod compare;
 mod damage;
 mod disk;
@@ -22,7 +23,7 @@ mod undo;
 mod writers;
 
 pub use compare::Verdict;
-pub use fault::{Fault, Outcome as Expected};
+pub use fault::{Fault, Needs, Outcome as Expected};
 pub use ledger::{Answered, Entry, Ledger};
 pub use ours::{Mode, Ours};
 pub use side::{Host, Scene, Side, kill_all, pause_all};

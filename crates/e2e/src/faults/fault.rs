@@ -39,10 +39,21 @@ pub enum Fault {
     LeaseDeleted,
     /// Row 18: somebody edits the record in the Lease.
     LeaseEdited,
+    /// Row 19: the primary's wall clock jumps an hour ahead.
+    ClockAhead,
+    /// Row 19: it jumps an hour back.
+    ClockBehind,
+    /// Row 19, and a takeover: the primary's clock is an hour ahead and a standby's an hour behind when the primary
+    /// is killed.
+    ClocksApart,
     /// Row 21: the primary's volume is full.
     PrimaryFull,
     /// Row 22: a standby's volume is full.
     StandbyFull,
+    /// Row 23: the primary's volume answers everything with an error.
+    DiskFails,
+    /// Row 23: the primary's volume can be read, but not written any longer.
+    DiskReadOnly,
     /// Row 24: the primary's volume hangs.
     DiskHangs,
     /// Row 25: an orderly stop waits for a receiver that does not read; a switchover is asked for.
@@ -63,6 +74,17 @@ pub enum Fault {
     Cancel,
 }
 
+/// What a cluster must have been made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// Volumes that can be filled, stopped and broken.
+    Disks,
+    /// Processes whose wall clock can be set, member by member.
+    Clocks,
+}
+
 /// What a fault is expected to do to writers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -80,7 +102,7 @@ use Fault as F;
 use Outcome::{Back, Elsewhere, Heals, Steady};
 
 /// The name of each fault on the command line and in tables, and what it does to writers.
-const ALL: [(&str, Fault, &str, Outcome); 29] = [
+const ALL: [(&str, Fault, &str, Outcome); 34] = [
     ("1", F::PostmasterKill, "postmaster SIGKILL", Back),
     ("2", F::BackendKill, "backend SIGKILL", Back),
     ("3", F::AgentKill, "agent SIGKILL", Back),
@@ -99,8 +121,13 @@ const ALL: [(&str, Fault, &str, Outcome); 29] = [
     ("16", F::ApiFlaps, "API flaps", Steady),
     ("18", F::LeaseDeleted, "Lease deleted", Steady),
     ("18b", F::LeaseEdited, "Lease edited", Steady),
+    ("19", F::ClockAhead, "primary's clock +1 h", Steady),
+    ("19b", F::ClockBehind, "primary's clock -1 h", Steady),
+    ("19c", F::ClocksApart, "Pod SIGKILL, clocks apart", Back),
     ("21", F::PrimaryFull, "primary's volume full", Heals),
     ("22", F::StandbyFull, "standby's volume full", Steady),
+    ("23", F::DiskFails, "primary's disk fails", Elsewhere),
+    ("23b", F::DiskReadOnly, "disk becomes read-only", Elsewhere),
     ("24", F::DiskHangs, "primary's disk hangs", Elsewhere),
     ("25", F::StopHangs, "switchover, stop hangs", Elsewhere),
     (
@@ -167,17 +194,25 @@ impl Fault {
                 | Self::Switchover
                 | Self::ApiDown
                 | Self::LeaseDeleted
+                | Self::ClockAhead
+                | Self::ClockBehind
+                | Self::ClocksApart
                 | Self::StandbyThenPrimary
         )
     }
 
-    /// Whether it needs volumes that can be filled and stopped.
+    /// What the cluster must have been made with.
     #[must_use]
-    pub const fn needs_disks(self) -> bool {
-        matches!(
-            self,
-            Self::PrimaryFull | Self::StandbyFull | Self::DiskHangs
-        )
+    pub const fn needs(self) -> Needs {
+        match self {
+            Self::PrimaryFull
+            | Self::StandbyFull
+            | Self::DiskFails
+            | Self::DiskReadOnly
+            | Self::DiskHangs => Needs::Disks,
+            Self::ClockAhead | Self::ClockBehind | Self::ClocksApart => Needs::Clocks,
+            _ => Needs::Nothing,
+        }
     }
 
     /// Whether it happens by commands or signals that every system understands.

@@ -65,20 +65,24 @@ pub(super) struct Cut {
 impl Cut {
     /// Nothing that one sends arrives at the other.
     pub(super) fn one_way(mut self, from: &End, to: &End) -> Self {
+        let rule = format!("ip saddr {} ip daddr {} drop\n", from.ip, to.ip);
+        self.output.push_str(&rule);
         if let Some(group) = &from.group {
             let rule = format!("{} ip daddr {} drop\n", group.expression(), to.ip);
-            self.output.push_str(&rule);
-        }
-        for port in ports(from, to) {
-            let rule = format!("ip daddr {} tcp sport {port} drop\n", to.ip);
             self.output.push_str(&rule);
         }
         if let Some(group) = &to.group {
             let rule = format!("ip saddr {} {} drop\n", from.ip, group.expression());
             self.input.push_str(&rule);
         }
-        for port in ports(to, from) {
-            let rule = format!("ip saddr {} tcp dport {port} drop\n", from.ip);
+        for (source, target) in sent(from, to) {
+            let rule = format!(
+                "ip saddr {} tcp sport {} ip daddr {} tcp dport {} drop\n",
+                source.ip(),
+                source.port(),
+                target.ip(),
+                target.port()
+            );
             self.output.push_str(&rule);
         }
         self
@@ -134,11 +138,19 @@ impl Cut {
     }
 }
 
-/// The ports of clients at one end whose servers are at the other.
-fn ports(client: &End, server: &End) -> Vec<u16> {
-    let connections = client.connections.iter();
-    let to_server = connections.filter(|it| *it.remote.ip() == server.ip);
-    to_server.map(|it| it.local.port()).collect()
+/// The source and target of what one end sends to the other over connections that stand.
+///
+/// Both addresses and both ports: a server's port alone is that of every member, and clients may have its address.
+fn sent(from: &End, to: &End) -> Vec<(SocketAddrV4, SocketAddrV4)> {
+    let by_sender = from.connections.iter().map(|it| (it.local, it.remote));
+    let by_receiver = to.connections.iter().map(|it| (it.remote, it.local));
+    let mut found: Vec<_> = by_sender
+        .filter(|(_, target)| *target.ip() == to.ip)
+        .chain(by_receiver.filter(|(source, _)| *source.ip() == from.ip))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 fn nft(text: &str) -> Result<()> {
@@ -155,4 +167,48 @@ fn nft(text: &str) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "nft refused:\n{text}{said}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(ip: &str, connections: &[(&str, &str)]) -> End {
+        let address = |text: &str| text.parse().unwrap();
+        let connection = |(local, remote): &(&str, &str)| Connection {
+            local: address(local),
+            remote: address(remote),
+        };
+        End {
+            ip: ip.parse().unwrap(),
+            connections: connections.iter().map(connection).collect(),
+            group: None,
+        }
+    }
+
+    #[test]
+    fn a_cut_between_two_members_leaves_their_connections_with_a_third() {
+        // One serves the other, whose clients have its own address or the machine's; the third is served by both.
+        let one = end(
+            "127.1.0.1",
+            &[
+                ("127.1.0.1:8009", "127.1.0.2:4001"),
+                ("127.1.0.1:8009", "127.1.0.3:4001"),
+            ],
+        );
+        let other = end(
+            "127.1.0.2",
+            &[
+                ("127.1.0.2:4001", "127.1.0.1:8009"),
+                ("127.0.0.1:4002", "127.1.0.1:5432"),
+                ("127.1.0.2:8009", "127.1.0.3:4001"),
+            ],
+        );
+        let cut = Cut::default().one_way(&one, &other);
+        let expected = "ip saddr 127.1.0.1 ip daddr 127.1.0.2 drop\n\
+                        ip saddr 127.1.0.1 tcp sport 5432 ip daddr 127.0.0.1 tcp dport 4002 drop\n\
+                        ip saddr 127.1.0.1 tcp sport 8009 ip daddr 127.1.0.2 tcp dport 4001 drop\n";
+        assert_eq!(cut.output, expected);
+        assert_eq!(cut.input, "");
+    }
 }

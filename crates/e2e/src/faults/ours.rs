@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use parking_lot::Mutex;
 
+use super::clock;
 use super::disk::Disks;
-use super::fault::Fault;
+use super::fault::{Fault, Needs, Outcome};
 use super::pod::Pod;
 use super::record;
 use super::side::{Host, Scene, Side};
@@ -74,9 +75,36 @@ impl<'w> Ours<'w> {
     /// # Errors
     /// When it does not become so.
     pub async fn start(world: &'w World, name: &'w str, version: &str, mode: Mode) -> Result<Self> {
+        Self::of(world, name, mode, manifest(name, version, mode)).await
+    }
+
+    /// The same with what a fault needs: disks and clocks of its own. Disks need root.
+    ///
+    /// # Errors
+    /// When the machine cannot do it, or the cluster does not become complete.
+    pub async fn start_with(
+        world: &'w World,
+        name: &'w str,
+        version: &str,
+        mode: Mode,
+        needs: Needs,
+    ) -> Result<Self> {
+        match needs {
+            Needs::Nothing => Self::start(world, name, version, mode).await,
+            Needs::Disks => {
+                let ours = Self::start(world, name, version, mode).await?;
+                ours.with_disks().await
+            }
+            Needs::Clocks => {
+                let manifest = manifest(name, version, mode)
+                    .set("/spec/pods/customEnv/patroni", clock::variables()?);
+                Self::of(world, name, mode, manifest).await
+            }
+        }
+    }
+
+    async fn of(world: &'w World, name: &'w str, mode: Mode, manifest: Manifest) -> Result<Self> {
         let cluster = world.cluster(name);
-        let manifest =
-            Manifest::new(name, version, 3).set("/spec/replication/mode", mode.name().to_owned());
         cluster.apply(Tool::Howdah, &manifest).await?;
         cluster.wait_until_streaming(MEMBERS).await?;
         Ok(Self {
@@ -99,12 +127,9 @@ impl<'w> Ours<'w> {
         self.mode
     }
 
-    /// Puts every volume on a small file system of its own; needs root. They last as long as this value, and the
-    /// pocket has to be down before it is dropped.
-    ///
-    /// # Errors
-    /// When the machine cannot do it, or the cluster does not come back.
-    pub async fn with_disks(self) -> Result<Self> {
+    /// Puts every volume on a small file system of its own. They last as long as this value, and the pocket has to be
+    /// down before it is dropped.
+    async fn with_disks(self) -> Result<Self> {
         self.world.down().await?;
         let disks = Disks::below(&self.world.state())?;
         *self.disks.lock() = Some(disks);
@@ -140,6 +165,11 @@ impl<'w> Ours<'w> {
     }
 }
 
+fn manifest(name: &str, version: &str, mode: Mode) -> Manifest {
+    let mode = mode.name().to_owned();
+    Manifest::new(name, version, 3).set("/spec/replication/mode", mode)
+}
+
 impl Side for Ours<'_> {
     fn name(&self) -> &'static str {
         "howdah"
@@ -166,6 +196,18 @@ impl Side for Ours<'_> {
 
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected> {
         inject::inject(self, fault, scene).await
+    }
+
+    /// In the async mode a primary that reaches the API needs no standby.
+    fn outcome(&self, fault: Fault) -> Outcome {
+        match fault {
+            Fault::StandbysCut | Fault::DeafStandbys | Fault::DeafPrimary
+                if self.mode == Mode::Async =>
+            {
+                Outcome::Steady
+            }
+            _ => fault.outcome(),
+        }
     }
 
     /// A damaged copy is kept for people to look at, until they ask for a new one.

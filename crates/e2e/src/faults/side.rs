@@ -3,7 +3,7 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::fault::Fault;
+use super::fault::{Fault, Outcome};
 use super::undo::{Injected, Undo};
 use crate::processes::Process;
 use crate::sql::Target;
@@ -48,6 +48,11 @@ pub trait Side {
 
     /// Makes a fault happen.
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected>;
+
+    /// What a fault does to its writers.
+    fn outcome(&self, fault: Fault) -> Outcome {
+        fault.outcome()
+    }
 
     /// Does what people have to do after a fault that does not heal by itself.
     async fn repair(&self, _fault: Fault, _scene: &Scene) -> Result<()> {

@@ -90,7 +90,8 @@ pub async fn trial<S: Side>(side: &S, fault: Fault, plan: &Plan) -> Result<Repor
 
     let injected = side.inject(fault, &scene).await.with_context(what)?;
     let at = injected.at;
-    returns(&writers, fault, at, &scene.primary, plan.hold)
+    let outcome = side.outcome(fault);
+    returns(&writers, outcome, at, &scene.primary, plan.hold)
         .await
         .with_context(what)?;
     let healed = Instant::now();
@@ -149,7 +150,7 @@ async fn scene(hosts: Vec<Host>, table: &str) -> Result<Scene> {
 /// Waits until the fault has done to writers what it does.
 async fn returns(
     writers: &Writers,
-    fault: Fault,
+    outcome: Outcome,
     at: Instant,
     old: &Host,
     hold: Duration,
@@ -157,7 +158,7 @@ async fn returns(
     let (host, _) = old.target.address.split_once(':').context("no port")?;
     let old: IpAddr = host.parse()?;
     let ledger = writers.ledger();
-    match fault.outcome() {
+    match outcome {
         Outcome::Back => {
             soon("writes to come back", async || {
                 let found = ledger.acknowledged_since(at);

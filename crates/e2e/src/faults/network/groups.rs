@@ -11,6 +11,9 @@ use crate::processes::Process;
 /// Below this folder nftables looks for control groups.
 const ROOT: &str = "/sys/fs/cgroup";
 
+/// Processes are born while the others leave the group.
+const ROUNDS: u32 = 50;
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The group. Dropping it sends its processes back to the root group and removes it.
@@ -49,11 +52,19 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let members = fs::read_to_string(self.folder().join("cgroup.procs")).unwrap_or_default();
-        for pid in members.lines() {
-            let _ = fs::write(self.root.join("cgroup.procs"), pid);
+        let mut removed = Ok(());
+        for _ in 0..ROUNDS {
+            let members = fs::read_to_string(self.folder().join("cgroup.procs"));
+            for pid in members.unwrap_or_default().lines() {
+                // It may have ended meanwhile.
+                let _ = fs::write(self.root.join("cgroup.procs"), pid);
+            }
+            removed = fs::remove_dir(self.folder());
+            if removed.is_ok() {
+                break;
+            }
         }
-        if let Err(error) = fs::remove_dir(self.folder()) {
+        if let Err(error) = removed {
             eprintln!("the control group {} stays: {error}", self.name);
         }
     }

@@ -1,6 +1,7 @@
 //! Each fault, done to a cluster of ours.
 
 mod blocked;
+mod clocks;
 mod cuts;
 mod delayed;
 
@@ -42,10 +43,17 @@ pub(super) async fn inject(ours: &Ours<'_>, fault: Fault, scene: &Scene) -> Resu
         | Fault::ApiFlaps => cuts::inject(ours, fault, scene).await,
         Fault::ApiDown => pause_all(vec![ours.daemon()?]),
         Fault::LeaseDeleted | Fault::LeaseEdited => lease(ours, fault).await,
+        Fault::ClockAhead | Fault::ClockBehind | Fault::ClocksApart => {
+            clocks::inject(ours, fault, scene).await
+        }
         Fault::PrimaryFull => disk::fill(&ours.data_folder(primary)?),
         Fault::StandbyFull => {
             let standby = scene.standbys.first().context("there is a standby")?;
             disk::fill(&ours.data_folder(&standby.name)?)
+        }
+        Fault::DiskFails => disk::fail(&ours.data_folder(primary)?, ours.pod(primary).await?),
+        Fault::DiskReadOnly => {
+            disk::make_read_only(&ours.data_folder(primary)?, ours.pod(primary).await?)
         }
         Fault::DiskHangs => disk::hang(&ours.data_folder(primary)?),
         Fault::StopHangs => blocked::stop_hangs(ours, scene).await,
