@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backup;
+pub mod cert_manager;
 pub mod cluster;
 pub mod conditions;
 pub mod control_record;

@@ -18,13 +18,40 @@ pub(crate) fn content(
 ) -> Result<Option<Credentials>, Error> {
     match tls {
         ServerTls::Off => Ok(None),
-        ServerTls::Given { certificate, key } => given(certificate, key).map(Some),
+        ServerTls::Given { certificate, key } => given(certificate, key, None).map(Some),
         ServerTls::Own(life) => own(*life, stored, members, hosts, now).map(Some),
+        ServerTls::Issued {
+            made: Some(made), ..
+        } => given(&made.certificate, &made.key, made.authority.as_deref()).map(Some),
+        ServerTls::Issued {
+            made: None, own, ..
+        } => awaited(*own, stored, members, hosts, now).map(Some),
     }
 }
 
-fn given(certificate: &str, key: &str) -> Result<Credentials, Error> {
-    let content = map([(CERTIFICATE, certificate.to_owned()), (KEY, key.to_owned())]);
+/// True if what is stored is good and of another authority than the members'.
+pub(crate) fn is_foreign(stored: &Credentials, members: &Credentials) -> bool {
+    let ours = members.get(howdah_plan::peer::CA_CERTIFICATE);
+    pair(stored, CERTIFICATE, KEY).is_some() && stored.get(CA_CERTIFICATE) != ours
+}
+
+/// Until cert-manager has made one there is one of our own. Where it had made one before, clients know that.
+fn awaited(
+    life: Duration,
+    stored: &Credentials,
+    members: &Credentials,
+    hosts: &[String],
+    now: Duration,
+) -> Result<Credentials, Error> {
+    if is_foreign(stored, members) {
+        return Ok(stored.clone());
+    }
+    own(life, stored, members, hosts, now)
+}
+
+fn given(certificate: &str, key: &str, authority: Option<&str>) -> Result<Credentials, Error> {
+    let mut content = map([(CERTIFICATE, certificate.to_owned()), (KEY, key.to_owned())]);
+    content.extend(authority.map(|pem| (CA_CERTIFICATE.to_owned(), pem.to_owned())));
     match pair(&content, CERTIFICATE, KEY) {
         Some(_) => Ok(content),
         None => Err(Error::Given),
@@ -65,6 +92,9 @@ fn map<const N: usize>(pairs: [(&str, String); N]) -> Credentials {
 
 #[cfg(test)]
 mod tests {
+    use howdah_api::cert_manager::IssuerRef;
+    use howdah_plan::cert_manager::Made;
+
     use super::*;
     use crate::certificates::DAY;
     use crate::peer_tls::{Verdict, judge};
@@ -152,6 +182,43 @@ mod tests {
             assert_ne!(healed, damaged);
             assert_eq!(after(&healed, &ours, &hosts(), NOW), healed);
         }
+    }
+
+    #[test]
+    fn the_one_of_cert_manager_is_taken_once_it_is_there_and_kept_while_it_is_made_again() {
+        let (ours, others) = (members(), members());
+        let theirs = after(&Credentials::new(), &others, &hosts(), NOW);
+        let tls = |made| ServerTls::Issued {
+            issuer: IssuerRef {
+                name: "ca".to_owned(),
+                kind: "Issuer".to_owned(),
+                group: "cert-manager.io".to_owned(),
+            },
+            asked: None,
+            own: LIFE,
+            made,
+        };
+        let of = |made, stored: &Credentials| {
+            let found = content(&tls(made), stored, &ours, &hosts(), NOW);
+            found.unwrap().unwrap()
+        };
+        let first = of(None, &Credentials::new());
+        assert!(
+            !is_foreign(&first, &ours),
+            "our own, until there is another"
+        );
+        assert_eq!(of(None, &first), first);
+        let made = |authority: Option<&String>| Made {
+            certificate: theirs[CERTIFICATE].clone(),
+            key: theirs[KEY].clone(),
+            authority: authority.cloned(),
+        };
+        let taken = of(Some(made(theirs.get(CA_CERTIFICATE))), &first);
+        assert_eq!(taken, theirs);
+        assert_eq!(of(None, &taken), theirs);
+        let without = of(Some(made(None)), &taken);
+        assert_eq!(without.keys().collect::<Vec<_>>(), [CERTIFICATE, KEY]);
+        assert_eq!(of(None, &without), without);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Nothing here can fail, and equal inputs give equal bytes.
 
+mod certificate;
 mod claim;
 mod config_map;
 mod container;
@@ -26,6 +27,7 @@ use crate::instances::Selection;
 use crate::metadata::generated_meta;
 use crate::validated::{Generated, ValidatedCluster};
 
+pub use certificate::certificate;
 pub use rbac::instance_rights;
 pub use secret::{credentials_secret, peer_secret, ssl_secret};
 

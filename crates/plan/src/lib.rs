@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod build;
+pub mod cert_manager;
 pub mod credentials;
 pub mod ha;
 pub mod hba;

@@ -68,6 +68,11 @@ impl Names<'_> {
         format!("{}-ssl", self.0)
     }
 
+    /// Certificate of cert-manager, and the Secret that it is kept in.
+    pub fn issued(self) -> String {
+        format!("{}-ssl-issued", self.0)
+    }
+
     /// ServiceAccount, Role and RoleBinding of the instances.
     pub fn service_account(self) -> String {
         format!("{}-patroni", self.0)
@@ -125,6 +130,7 @@ mod tests {
             names.proxy_config_map(),
             names.peer(),
             names.ssl(),
+            names.issued(),
             names.service_account(),
             names.default_config(),
             names.default_postgres_config("18".parse().unwrap()),

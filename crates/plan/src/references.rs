@@ -6,6 +6,7 @@ use howdah_api::cluster::{ClusterSpec, UserCredentials};
 use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig, SecretKeySelector};
 use howdah_types::{ClusterName, PgMajor};
 
+use crate::cert_manager::CertManager;
 use crate::credentials::{
     AUTHENTICATOR_PASSWORD, AUTHENTICATOR_USERNAME, REPLICATION_PASSWORD, REPLICATION_USERNAME,
     RESTAPI_PASSWORD, SUPERUSER_PASSWORD, SUPERUSER_USERNAME,
@@ -166,4 +167,6 @@ pub struct References {
     pub pooling_config: Option<SGPoolingConfig>,
     /// Values of Secret keys, by name of the Secret and key.
     pub secret_keys: BTreeMap<(String, String), String>,
+    /// cert-manager, for a cluster that asks for it.
+    pub cert_manager: CertManager,
 }

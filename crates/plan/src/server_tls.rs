@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use howdah_api::cert_manager::IssuerRef;
 use howdah_api::cluster::PostgresSsl;
 use howdah_types::{ClusterName, IsoDuration};
 
+use crate::cert_manager::{CertManager, Made};
 use crate::invalid::Invalid;
 use crate::names::Names;
 
@@ -34,6 +36,17 @@ pub enum ServerTls {
     Off,
     /// The operator makes one, which is valid for so long.
     Own(Duration),
+    /// cert-manager makes one.
+    Issued {
+        /// Who signs it.
+        issuer: IssuerRef,
+        /// How long the user asks for.
+        asked: Option<Duration>,
+        /// The life of the operator's own, which is there until cert-manager has made one.
+        own: Duration,
+        /// What cert-manager has made so far.
+        made: Option<Made>,
+    },
     /// The user's own certificate, and its key.
     Given {
         /// With its chain.
@@ -71,6 +84,30 @@ pub(crate) fn server_tls(
         Ok(ServerTls::Own(life))
     } else {
         Err(wrong("must be from one hour to a hundred years".to_owned()))
+    }
+}
+
+impl ServerTls {
+    /// The same by cert-manager, if the cluster asks for that and it is there.
+    pub(crate) fn by(
+        self,
+        issuer: Option<IssuerRef>,
+        asked: bool,
+        found: &CertManager,
+    ) -> Result<Self, Vec<Invalid>> {
+        match (self, issuer) {
+            (Self::Own(own), Some(issuer)) if found.installed => Ok(Self::Issued {
+                issuer,
+                asked: asked.then_some(own),
+                own,
+                made: found.made.clone(),
+            }),
+            (Self::Given { .. }, Some(_)) => Err(vec![Invalid::config(
+                "spec.postgres.ssl.certificateSecretKeySelector",
+                "the annotations ask cert-manager for a certificate, too: remove the annotation or the selectors",
+            )]),
+            (tls, _) => Ok(tls),
+        }
     }
 }
 

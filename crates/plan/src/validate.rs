@@ -10,11 +10,14 @@ mod images;
 mod limits;
 mod secrets;
 
+use std::collections::BTreeMap;
+
 use howdah_api::SGCluster;
 use howdah_api::cluster::ClusterSpec;
 use howdah_types::catalogue::Catalogue;
 use howdah_types::{ClusterName, PgVersion, Quantity};
 
+use crate::cert_manager;
 use crate::ha;
 use crate::hba;
 use crate::invalid::Invalid;
@@ -22,6 +25,7 @@ use crate::proxy::{self, Proxy};
 use crate::references::References;
 use crate::resources::anti_affinity;
 use crate::roles::Roles;
+use crate::server_tls::ServerTls;
 use crate::unacted::unacted;
 use crate::validated::ValidatedCluster;
 use crate::version;
@@ -104,6 +108,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         return Err(problems.0);
     }
     let proxy = proxy::proxy(spec, &hba_rules, configuration.resources.cpu_millis);
+    let not_acted_on = not_acted_on(scope, configuration.not_acted_on, proxy, &server_tls);
     Ok(ValidatedCluster {
         images,
         uid: metadata.uid.clone().unwrap_or_default(),
@@ -124,17 +129,31 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         server_tls,
         generated: configuration.generated,
         postgres_config: configuration.postgres_config,
-        not_acted_on: not_acted_on(spec, configuration.not_acted_on, proxy),
+        not_acted_on,
         operator_version: inputs.operator_version.to_owned(),
         spec: spec.clone(),
     })
 }
 
-fn not_acted_on(spec: &ClusterSpec, of_files: Vec<String>, proxy: Option<Proxy>) -> Vec<String> {
+/// What is told of a wish for cert-manager that has no effect.
+const WITHOUT_CERT_MANAGER: &str =
+    "metadata.annotations[cert-manager.io/issuer] (no TLS, or no cert-manager)";
+
+fn not_acted_on(
+    scope: Scope<'_>,
+    of_files: Vec<String>,
+    proxy: Option<Proxy>,
+    tls: &ServerTls,
+) -> Vec<String> {
+    let spec = scope.spec();
     let mut found = unacted(spec);
     found.extend(of_files);
     if proxy.is_none() && spec.pods.disable_envoy == Some(false) {
         found.push("spec.pods.disableEnvoy".to_owned());
+    }
+    let is_issued = matches!(tls, ServerTls::Issued { .. });
+    if scope.annotations().is_some_and(cert_manager::is_asked) && !is_issued {
+        found.push(WITHOUT_CERT_MANAGER.to_owned());
     }
     found
 }
@@ -150,6 +169,10 @@ struct Scope<'a> {
 impl<'a> Scope<'a> {
     fn spec(self) -> &'a ClusterSpec {
         &self.inputs.cluster.spec
+    }
+
+    fn annotations(self) -> Option<&'a BTreeMap<String, String>> {
+        self.inputs.cluster.metadata.annotations.as_ref()
     }
 }
 

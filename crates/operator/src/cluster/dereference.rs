@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use howdah_api::cert_manager::Certificate;
 use howdah_api::{SGCluster, conditions, labels};
+use howdah_plan::cert_manager::{self, CertManager, Made};
 use howdah_plan::metadata::{identity, pod_identity, selector_text};
 use howdah_plan::references::{
     References, wanted_pooling_config, wanted_postgres_config, wanted_profile, wanted_secret_keys,
 };
-use howdah_plan::{Inputs, Invalid, names, version};
+use howdah_plan::{Inputs, Invalid, names, server_tls, version};
 use howdah_types::catalogue::Catalogue;
 use howdah_types::{ClusterName, InstanceName, PgVersion, Quantity};
 use k8s_openapi::NamespaceResourceScope;
@@ -24,6 +26,7 @@ use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde::de::DeserializeOwned;
 
+use super::credentials::contents;
 use super::record::Record;
 use super::{Error, catalogue};
 use crate::context::{Context, OPERATOR_VERSION};
@@ -36,6 +39,8 @@ pub(super) struct Found {
     pub(super) catalogue: Result<Catalogue, Vec<Invalid>>,
     pub(super) record: Record,
     pub(super) owned: Owned,
+    /// What cert-manager is asked for.
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// The cluster's own objects, by label.
@@ -91,7 +96,9 @@ pub(super) async fn dereference(
         catalogue::read(context),
     )?;
     let recorded = recorded_version(&cluster, &owned);
-    let references = reader.references(&cluster, &catalogue, recorded).await?;
+    let mut references = reader.references(&cluster, &catalogue, recorded).await?;
+    let (cert_manager, certificate) = reader.cert_manager(&cluster).await?;
+    references.cert_manager = cert_manager;
     Ok(Some(Found {
         record: Record::read(lease, name, &uid),
         namespace: namespace.to_owned(),
@@ -99,6 +106,7 @@ pub(super) async fn dereference(
         references,
         catalogue,
         owned,
+        certificate,
     }))
 }
 
@@ -209,7 +217,46 @@ impl Reader<'_> {
             postgres_config,
             pooling_config,
             secret_keys,
+            cert_manager: CertManager::default(),
         })
+    }
+
+    /// What there is of cert-manager, and what it was asked for, if the cluster asks for it.
+    async fn cert_manager(
+        &self,
+        cluster: &SGCluster,
+    ) -> Result<(CertManager, Option<Certificate>), Error> {
+        let name = cluster.name_any().parse::<ClusterName>();
+        let asked = cert_manager::is_asked(cluster.annotations());
+        let Some(name) = name.ok().filter(|_| asked) else {
+            return Ok(Default::default());
+        };
+        let version = format!("{}/v1", howdah_api::cert_manager::GROUP);
+        let kinds = self.context.client.list_api_group_resources(&version).await;
+        match kinds {
+            // A group that a server does not know has no page, and no words in JSON either.
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                return Ok(Default::default());
+            }
+            other => other.map_err(Error::read(version))?,
+        };
+        let issued = names::Names(&name).issued();
+        let (certificate, secret) = tokio::try_join!(
+            self.get("Certificate", &issued),
+            self.get::<Secret>("Secret", &issued),
+        )?;
+        let made = secret.as_ref().map(contents).and_then(|mut made| {
+            Some(Made {
+                certificate: made.remove(server_tls::CERTIFICATE)?,
+                key: made.remove(server_tls::KEY)?,
+                authority: made.remove(server_tls::CA_CERTIFICATE),
+            })
+        });
+        let found = CertManager {
+            installed: true,
+            made,
+        };
+        Ok((found, certificate))
     }
 
     async fn secret_keys(

@@ -82,7 +82,7 @@ async fn pass(
                 return Err(error);
             }
             // Certificates end without a change that would cause a pass.
-            return Ok(Action::requeue(server_tls::looked_at(&valid.server_tls)));
+            return Ok(Action::requeue(server_tls::looked_at(&found, &valid)));
         }
     }
     Ok(Action::await_change())

@@ -3,21 +3,28 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use howdah_api::cert_manager::Certificate;
 use howdah_plan::ValidatedCluster;
-use howdah_plan::build::ssl_secret;
+use howdah_plan::build::{certificate, ssl_secret};
+use howdah_plan::cert_manager::is_asked;
 use howdah_plan::credentials::Credentials;
 use howdah_plan::names::Names;
 use howdah_plan::server_tls::{ServerTls, hosts};
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
+use kube::api::DeleteParams;
 use tracing::info;
 
 use super::Error;
 use super::credentials::contents;
 use super::dereference::Found;
+use super::ensure::applied;
 use super::peer::{LOOKED_AT, keep_metadata, now, renew, replace};
 use crate::context::Context;
-use crate::server_tls::content;
+use crate::server_tls::{content, is_foreign};
+
+/// How soon a cert-manager that was missing is looked for again.
+const INSTALLED_MEANWHILE: Duration = Duration::from_secs(5 * 60);
 
 /// Makes sure that the Secret holds what it should. `members` is the content of the members' own.
 pub(super) async fn ensure(
@@ -36,7 +43,16 @@ pub(super) async fn ensure(
     let addresses = addresses(ours);
     hosts.extend(addresses);
     let wanted = content(&valid.server_tls, &known, members, &hosts, now());
-    let Some(wanted) = wanted.map_err(Error::ServerCertificate)? else {
+    let wanted = wanted.map_err(Error::ServerCertificate)?;
+    if let ServerTls::Issued { issuer, asked, .. } = &valid.server_tls {
+        let planned = certificate(valid, issuer, *asked, &hosts);
+        let stored = found.certificate.as_slice();
+        applied(context, &found.namespace, stored, &planned).await?;
+    } else if is_foreign(&known, members) && wanted.as_ref() != Some(&known) {
+        // It may be what cert-manager made before the cluster asked for something else.
+        withdraw(context, found, valid).await?;
+    }
+    let Some(wanted) = wanted else {
         return Ok(());
     };
     let planned = ssl_secret(valid, &wanted);
@@ -50,6 +66,23 @@ pub(super) async fn ensure(
             renew(context, found, stored, &planned).await
         }
         stored => replace(context, found, stored, &planned).await,
+    }
+}
+
+/// Takes the order to cert-manager back, if there is one: else it would write its Secret for ever.
+async fn withdraw(context: &Context, found: &Found, valid: &ValidatedCluster) -> Result<(), Error> {
+    let name = Names(&valid.name).issued();
+    let api = context.api::<Certificate>(&found.namespace);
+    match api.delete(&name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(Error::write(format!("Certificate {name}"))(error)),
+        Ok(_) => {
+            info!(
+                certificate = name,
+                "taking back what cert-manager was asked for"
+            );
+            Ok(())
+        }
     }
 }
 
@@ -71,10 +104,14 @@ fn addresses<'a>(services: impl Iterator<Item = &'a Service>) -> BTreeSet<String
 }
 
 /// When a cluster is looked at again although nothing happens: several times before a certificate must be renewed.
-pub(super) fn looked_at(tls: &ServerTls) -> Duration {
-    match tls {
+pub(super) fn looked_at(found: &Found, valid: &ValidatedCluster) -> Duration {
+    let asked = is_asked(found.cluster.annotations());
+    if asked && !found.references.cert_manager.installed {
+        return INSTALLED_MEANWHILE;
+    }
+    match &valid.server_tls {
         ServerTls::Own(life) => LOOKED_AT.min(*life / 12),
-        ServerTls::Off | ServerTls::Given { .. } => LOOKED_AT,
+        ServerTls::Off | ServerTls::Given { .. } | ServerTls::Issued { .. } => LOOKED_AT,
     }
 }
 

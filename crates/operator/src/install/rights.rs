@@ -34,7 +34,7 @@ const WATCHED: &[&str] = &["list", "watch", "create", "patch", "delete"];
 const READ_AND_MADE: &[&str] = &["get", "list", "watch", "create"];
 
 /// What the operator calls. A test runs it with these rights; add a line when it calls something new.
-const CALLED: [Right; 12] = [
+const CALLED: [Right; 13] = [
     right(GROUP, &["sgclusters"], &["get", "list", "watch", "patch"]),
     // Some servers ask for this of those who make objects that hold up the deletion of their owner.
     right(GROUP, &["sgclusters/finalizers"], &["update"]),
@@ -64,6 +64,12 @@ const CALLED: [Right; 12] = [
     ),
     right("policy", &["poddisruptionbudgets"], APPLIED),
     right("", &["events"], &["create", "get", "patch"]),
+    // For clusters that ask for a certificate by cert-manager, where there is one.
+    right(
+        "cert-manager.io",
+        &["certificates"],
+        &["get", "create", "patch", "delete"],
+    ),
     // Its own, which is the leader's, and the control records of all clusters.
     right(
         "coordination.k8s.io",

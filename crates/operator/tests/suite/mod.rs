@@ -2,6 +2,7 @@
 
 mod account;
 mod actor;
+mod cert_manager;
 mod credentials;
 mod lifecycle;
 mod peer;

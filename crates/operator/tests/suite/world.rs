@@ -24,7 +24,7 @@ use crate::suite::{account, actor};
 pub(crate) const NAMESPACE: &str = "default";
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const CATALOGUE: &str = "
 components:

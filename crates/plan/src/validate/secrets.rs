@@ -1,6 +1,7 @@
 //! Credentials and certificates that the user keeps in Secrets of their own.
 
 use super::Scope;
+use crate::cert_manager;
 use crate::credentials::Credentials;
 use crate::invalid::Invalid;
 use crate::references::wanted_secret_keys;
@@ -44,8 +45,12 @@ pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
 
 /// Where the certificate that clients see comes from. A key that is missing is told by [`provided`].
 pub(super) fn server_tls(scope: Scope<'_>) -> Result<ServerTls, Vec<Invalid>> {
-    server_tls::server_tls(&scope.spec().postgres.ssl, |name, key| {
+    let ssl = &scope.spec().postgres.ssl;
+    let references = scope.inputs.references;
+    let tls = server_tls::server_tls(ssl, |name, key| {
         let at = (name.to_owned(), key.to_owned());
-        scope.inputs.references.secret_keys.get(&at).cloned()
-    })
+        references.secret_keys.get(&at).cloned()
+    })?;
+    let issuer = scope.annotations().map_or(Ok(None), cert_manager::issuer)?;
+    tls.by(issuer, ssl.duration.is_some(), &references.cert_manager)
 }

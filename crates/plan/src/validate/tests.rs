@@ -13,7 +13,7 @@ fn catalogue() -> Catalogue {
         version: version.to_owned(),
         image: format!("bundle/{component}-{version}"),
         programs: Vec::new(),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
     };
     let components = [
         (ComponentName::Postgres, "18.6"),
