@@ -9,6 +9,8 @@ pub enum Reason {
     ClusterConfigFailed,
     /// The manifest asks for another major version than the data has.
     ClusterMajorUpgrade,
+    /// A name is the operator's own; only admission asks.
+    Reserved,
 }
 
 impl Reason {
@@ -17,6 +19,7 @@ impl Reason {
         match self {
             Self::ClusterConfigFailed => "ClusterConfigFailed",
             Self::ClusterMajorUpgrade => "ClusterMajorUpgrade",
+            Self::Reserved => "Reserved",
         }
     }
 }
@@ -39,6 +42,14 @@ impl Invalid {
             reason: Reason::ClusterConfigFailed,
             field: field.into(),
             message: message.into(),
+        }
+    }
+
+    /// A finding about a name that nobody but the operator may use.
+    pub fn reserved(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: Reason::Reserved,
+            ..Self::config(field, message)
         }
     }
 

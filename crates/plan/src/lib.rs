@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod build;
 pub mod credentials;
 pub mod ha;

@@ -99,10 +99,30 @@ pub fn effective(layers: &Layers<'_>) -> Result<Effective, Vec<Invalid>> {
     })
 }
 
+/// What is set without effect in one source, or everything that is wrong there.
+pub(crate) fn of_one_source(
+    major: PgMajor,
+    source: Source<'_>,
+    map: &Parameters,
+    blocked: Blocked,
+) -> Result<Vec<String>, Vec<Invalid>> {
+    let mut problems = Vec::new();
+    let accepted = accept(major, source, map, blocked, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let without_effect = accepted.keys().filter(|name| is_agent_owned(name));
+    Ok(without_effect
+        .map(|name| format!("{}.{name}", source.path))
+        .collect())
+}
+
 /// What happens to a blocklisted parameter in one source.
 #[derive(Clone, Copy, PartialEq)]
-enum Blocked {
+pub(crate) enum Blocked {
+    /// It is an error.
     Refuse,
+    /// It is left out.
     Drop,
 }
 

@@ -84,6 +84,12 @@ pub(crate) fn defaults() -> BTreeMap<String, IniValue> {
         .into()
 }
 
+/// What is set without effect in one layer, or everything that is wrong there.
+pub(crate) fn of_one_layer(layer: Option<Layer<'_>>) -> Result<Vec<String>, Vec<Invalid>> {
+    // How many connections there are decides only a default.
+    Ok(effective(layer.as_slice(), 100)?.not_acted_on)
+}
+
 /// Merges the layers, later ones over earlier ones. `max_connections` is what Postgres lets in.
 pub fn effective(layers: &[Layer<'_>], max_connections: u64) -> Result<Effective, Vec<Invalid>> {
     let mut pooling = Pooling {

@@ -46,11 +46,12 @@ pub fn resources(
     profile_name: &str,
     profile: &InstanceProfileSpec,
 ) -> Result<Resources, Vec<Invalid>> {
-    let reader = Reader { profile_name };
-    let limit = reader.amount("spec", &profile.cpu, &profile.memory)?;
-    let util = reader.sidecar(profile, limit, POSTGRES_UTIL)?;
-    let total = reader.total(profile, limit)?;
-    let pgbouncer = reader.sidecar(profile, limit, PGBOUNCER)?;
+    let ProfileAmounts {
+        limit,
+        total,
+        pgbouncer,
+        util,
+    } = ProfileAmounts::read(profile_name, profile)?;
     let sidecars: Vec<_> = [
         (!spec.pods.disable_connection_pooling).then_some(pgbouncer.request),
         (!spec.pods.disable_postgres_util).then_some(util.request),
@@ -93,6 +94,32 @@ pub fn resources(
         cpu_millis: capacity.cpu,
         memory: capacity.memory,
     })
+}
+
+/// What is wrong with a profile, whichever cluster uses it.
+pub(crate) fn check(profile_name: &str, profile: &InstanceProfileSpec) -> Result<(), Vec<Invalid>> {
+    ProfileAmounts::read(profile_name, profile).map(drop)
+}
+
+/// All amounts of a profile.
+struct ProfileAmounts {
+    limit: Amount,
+    total: Amount,
+    pgbouncer: Sidecar,
+    util: Sidecar,
+}
+
+impl ProfileAmounts {
+    fn read(profile_name: &str, profile: &InstanceProfileSpec) -> Result<Self, Vec<Invalid>> {
+        let reader = Reader { profile_name };
+        let limit = reader.amount("spec", &profile.cpu, &profile.memory)?;
+        Ok(Self {
+            limit,
+            total: reader.total(profile, limit)?,
+            pgbouncer: reader.sidecar(profile, limit, PGBOUNCER)?,
+            util: reader.sidecar(profile, limit, POSTGRES_UTIL)?,
+        })
+    }
 }
 
 /// Which containers get no resources at all.

@@ -1,8 +1,9 @@
 //! From a manifest and what it refers to, to a cluster that can be built, or to everything that is
 //! wrong with it at once.
 //!
-//! References may appear later than the cluster, so nothing here is checked at admission.
+//! References may appear later than the cluster, so at admission only what [`alone`] looks at is refused.
 
+mod alone;
 mod binding;
 mod configuration;
 mod images;
@@ -23,6 +24,9 @@ use crate::roles::Roles;
 use crate::unacted::unacted;
 use crate::validated::ValidatedCluster;
 use crate::version;
+
+pub use alone::alone;
+pub(crate) use configuration::text;
 
 /// Everything that `validate` looks at.
 #[derive(Debug, Clone, Copy)]

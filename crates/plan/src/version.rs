@@ -34,19 +34,7 @@ pub fn resolve(
     catalogue: &Catalogue,
     recorded: Option<PgVersion>,
 ) -> Result<PgVersion, Invalid> {
-    let request: VersionRequest = requested
-        .parse()
-        .map_err(|error| Invalid::config(FIELD, format!("{error}")))?;
-    let asked_major = match request {
-        VersionRequest::Latest => None,
-        VersionRequest::Major(major) => Some(major),
-        VersionRequest::Exact(version) => Some(version.major()),
-    };
-    if let (Some(recorded), Some(asked)) = (recorded, asked_major)
-        && recorded.major() != asked
-    {
-        return Err(major_change(recorded, request));
-    }
+    let request = keep_major(requested, recorded)?;
     if let VersionRequest::Exact(version) = request
         && is_known_bad(version)
     {
@@ -63,6 +51,36 @@ pub fn resolve(
         (_, Some(recorded)) => stay(recorded, &offered),
     }
     .ok_or_else(|| not_offered(request, recorded.map(PgVersion::major), catalogue))
+}
+
+/// What is asked for, if it is not another major version than the data has.
+fn keep_major(requested: &str, recorded: Option<PgVersion>) -> Result<VersionRequest, Invalid> {
+    let request: VersionRequest = requested
+        .parse()
+        .map_err(|error| Invalid::config(FIELD, format!("{error}")))?;
+    if let (Some(recorded), Some(asked)) = (recorded, major_of(request))
+        && recorded.major() != asked
+    {
+        return Err(major_change(recorded, request));
+    }
+    Ok(request)
+}
+
+/// The major version that a cluster runs, as far as the manifest and its data say it.
+pub(crate) fn major(
+    requested: &str,
+    recorded: Option<PgVersion>,
+) -> Result<Option<PgMajor>, Invalid> {
+    let request = keep_major(requested, recorded)?;
+    Ok(major_of(request).or(recorded.map(PgVersion::major)))
+}
+
+fn major_of(request: VersionRequest) -> Option<PgMajor> {
+    match request {
+        VersionRequest::Latest => None,
+        VersionRequest::Major(major) => Some(major),
+        VersionRequest::Exact(version) => Some(version.major()),
+    }
 }
 
 /// The recorded version, or the newest of its major when it is no longer offered.

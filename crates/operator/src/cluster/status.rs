@@ -158,7 +158,7 @@ fn failures(found: &Found, new: &ClusterStatus, problems: &[Invalid]) -> Vec<Hap
     let warning = |problem: &Invalid| Happening {
         severity: Severity::Warning,
         reason: match problem.reason {
-            Reason::ClusterConfigFailed => events::CLUSTER_CONFIG_FAILED,
+            Reason::ClusterConfigFailed | Reason::Reserved => events::CLUSTER_CONFIG_FAILED,
             Reason::ClusterMajorUpgrade => events::CLUSTER_MAJOR_UPGRADE,
         },
         message: problem.message.clone(),

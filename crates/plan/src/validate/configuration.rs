@@ -163,15 +163,19 @@ fn pooling(
 }
 
 fn capacity(scope: Scope<'_>, resources: &Resources) -> Result<Capacity, Vec<Invalid>> {
-    let size = &scope.spec().pods.persistent_volume.size;
-    let volume: Quantity = size.parse().map_err(|error| {
-        let field = "spec.pods.persistentVolume.size";
-        vec![Invalid::config(field, format!("{error}"))]
-    })?;
     Ok(Capacity {
         cpu_millis: resources.cpu_millis,
         memory: resources.memory,
-        volume: volume.units(),
+        volume: volume_size(scope)?.units(),
+    })
+}
+
+/// The size of each data volume.
+pub(super) fn volume_size(scope: Scope<'_>) -> Result<Quantity, Vec<Invalid>> {
+    let size = &scope.spec().pods.persistent_volume.size;
+    size.parse().map_err(|error| {
+        let field = "spec.pods.persistentVolume.size";
+        vec![Invalid::config(field, format!("{error}"))]
     })
 }
 
@@ -209,7 +213,8 @@ fn effective(
     })
 }
 
-fn text(parameters: &BTreeMap<String, ParameterValue>) -> Parameters {
+/// Parameters as they stand in files.
+pub(crate) fn text(parameters: &BTreeMap<String, ParameterValue>) -> Parameters {
     parameters
         .iter()
         .map(|(name, value)| (name.clone(), value.to_string()))

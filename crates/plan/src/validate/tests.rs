@@ -233,3 +233,40 @@ fn secrets_of_the_user_fill_credentials_and_binding() {
         }
     );
 }
+
+#[test]
+fn what_is_refused_at_admission_is_refused_by_every_pass_in_the_same_words() {
+    for spec in [
+        json!({"replication": {"mode": "sync", "syncInstances": 3}}),
+        json!({"configurations": {"postgres": {"postgresql.conf": {"shared_buffer": "1GB"}}}}),
+        json!({"configurations": {"pooling": {"pgBouncer": {"pgbouncer.ini": {"pgbouncer": {"pool_mod": "x"}}}}}}),
+        json!({"configurations": {"patroni": {"dynamicConfig": {"postgresql": {"pg_hba": "all"}}}}}),
+        json!({"configurations": {"patroni": {"dynamicConfig": {"ttl": -1}}}}),
+        json!({"configurations": {"binding": {"username": "u"}}}),
+        json!({"postgres": {"version": "new"}}),
+        json!({"postgres": {"version": "18"}, "pods": {"persistentVolume": {"size": "1Gi"}}}),
+        json!({"postgres": {"version": "18"}, "pods": {"persistentVolume": {"size": "x"}}}),
+    ] {
+        let mut spec = spec;
+        if spec["postgres"].is_null() {
+            spec["postgres"] = json!({"version": "18"});
+        }
+        let cluster = cluster(spec.clone());
+        let inputs = Inputs {
+            cluster: &cluster,
+            references: &References::default(),
+            catalogue: &catalogue(),
+            recorded_version: None,
+            largest_volume: Some("5Gi".parse().unwrap()),
+            operator_version: "0.1.0",
+        };
+        let at_once = alone(inputs).unwrap_err();
+        let later = validate(inputs).unwrap_err();
+        for problem in at_once {
+            assert!(
+                later.contains(&problem),
+                "{spec}: {problem} not in {later:?}"
+            );
+        }
+    }
+}
