@@ -197,6 +197,24 @@ pub(crate) struct OperatorArgs {
         value_name = "ADDRESS"
     )]
     pub(crate) health_address: Option<SocketAddr>,
+    /// Where to answer admission webhooks over HTTPS, such as 0.0.0.0:8443
+    #[arg(
+        long,
+        env = "HOWDAH_WEBHOOK_ADDRESS",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    pub(crate) webhook_address: Option<SocketAddr>,
+    /// Folder with tls.crt and tls.key for the webhooks, renewed by somebody else; without it the operator
+    /// makes certificates itself
+    #[arg(
+        long,
+        env = "HOWDAH_WEBHOOK_CERTIFICATE",
+        hide_env_values = true,
+        value_name = "FOLDER",
+        requires = "webhook_address"
+    )]
+    pub(crate) webhook_certificate: Option<Utf8PathBuf>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }

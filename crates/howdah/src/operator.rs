@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use howdah_cli::{ConnectArgs, Exit};
-use howdah_operator::Config;
+use howdah_operator::{Certificate, Config, Webhook};
 
 use crate::args::OperatorArgs;
 use crate::{settings, signals};
@@ -13,6 +13,8 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
         operator_namespace,
         identity,
         health_address,
+        webhook_address,
+        webhook_certificate,
         log: _,
     } = args;
     let shutdown = signals::shutdown_token()?;
@@ -22,10 +24,18 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
             .await
             .context("install the definitions of the kinds")?;
     }
+    let webhook = webhook_address.map(|address| Webhook {
+        address,
+        certificate: match webhook_certificate {
+            Some(folder) => Certificate::Folder(folder.clone().into()),
+            None => Certificate::Own,
+        },
+    });
     let config = Config {
         namespace: operator_namespace.clone(),
         identity: identity.clone(),
         health: *health_address,
+        webhook,
         ..Config::default()
     };
     howdah_operator::run(client, config, shutdown)

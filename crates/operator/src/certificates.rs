@@ -1,4 +1,4 @@
-//! The authority of one cluster, and the certificates that it issues.
+//! Authorities, and the certificates that they issue.
 //!
 //! Nothing is parsed but by what verifies it later: a certificate is good if those who trust the authority accept
 //! it, now and until it is looked at again.
@@ -23,9 +23,12 @@ use rustls::sign::CertifiedKey;
 
 pub(crate) const DAY: u64 = 24 * 60 * 60;
 
-/// Life of the authority, a hundred years: it is of one cluster, whose members trust no other, and to
-/// change it they would have to stop trusting each other for a moment.
-const AUTHORITY: Duration = Duration::from_secs(100 * 365 * DAY);
+/// The authority of one cluster. It lives a hundred years: its members trust no other, and to change it they would
+/// have to stop trusting each other for a moment.
+pub(crate) const MEMBERS: Kind = Kind {
+    title: "howdah-members",
+    life: Duration::from_secs(100 * 365 * DAY),
+};
 
 /// Clocks may differ; what is new must be valid everywhere.
 pub(crate) const BACK: Duration = Duration::from_secs(DAY);
@@ -67,8 +70,18 @@ pub(crate) struct Purpose<'a> {
     pub(crate) life: Duration,
 }
 
-/// The authority of one cluster.
+/// A sort of authorities.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    /// What people read in its certificate.
+    pub(crate) title: &'static str,
+    /// How long it is valid.
+    pub(crate) life: Duration,
+}
+
+/// An authority.
 pub(crate) struct Authority {
+    kind: Kind,
     certificate: CertificateDer<'static>,
     pub(crate) pem: String,
     key: KeyPair,
@@ -77,12 +90,13 @@ pub(crate) struct Authority {
 
 impl Authority {
     /// A new one.
-    pub(crate) fn new(now: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(kind: Kind, now: Duration) -> Result<Self, Error> {
         let key = generate()?;
-        let certificate = authority_params(now)
+        let certificate = authority_params(kind, now)
             .self_signed(&key)
             .map_err(Error::Authority)?;
         Ok(Self {
+            kind,
             certificate: certificate.der().clone(),
             pem: certificate.pem(),
             key_pem: key.serialize_pem(),
@@ -90,12 +104,13 @@ impl Authority {
         })
     }
 
-    /// The stored one, if certificate and key belong together.
+    /// The stored one of a cluster, if certificate and key belong together.
     pub(crate) fn read(stored: &Credentials) -> Option<Self> {
         let (certificate, _) = pair(stored, CA_CERTIFICATE, CA_KEY)?;
         let pem = stored.get(CA_CERTIFICATE)?.clone();
         let key_pem = stored.get(CA_KEY)?.clone();
         Some(Self {
+            kind: MEMBERS,
             certificate,
             pem,
             key: KeyPair::from_pem(&key_pem).ok()?,
@@ -128,42 +143,52 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         live(&mut params, now, purpose.life);
         let key = generate()?;
-        let issuer = Issuer::new(authority_params(now), &self.key);
+        let issuer = Issuer::new(authority_params(self.kind, now), &self.key);
         let certificate = params.signed_by(&key, &issuer).map_err(refused())?;
         Ok((certificate.pem(), key.serialize_pem()))
     }
 
     /// Whether those who trust this authority accept a certificate for its purpose at all these times.
     pub(crate) fn vouches(&self, leaf: &Pair, purpose: Purpose<'_>, times: &[Duration]) -> bool {
-        let mut roots = RootCertStore::empty();
-        let names: Result<Vec<_>, _> = purpose
-            .hosts
-            .iter()
-            .map(|host| ServerName::try_from(host.as_str()))
-            .collect();
-        let Ok(names) = names else {
-            return false;
-        };
-        if roots.add(self.certificate.clone()).is_err() {
-            return false;
-        }
-        let roots = Arc::new(roots);
-        let server = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider()).build();
-        let client = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-        let (Ok(server), Ok(client)) = (server, client) else {
-            return false;
-        };
-        let (certificate, _) = leaf;
-        times.iter().all(|time| {
-            let time = UnixTime::since_unix_epoch(*time);
-            let as_server = names.iter().all(|name| {
-                let verified = server.verify_server_cert(certificate, &[], name, &[], time);
-                verified.is_ok()
-            });
-            let verified = client.verify_client_cert(certificate, &[], time);
-            as_server && (!purpose.client || verified.is_ok())
-        })
+        vouches(&self.certificate, leaf, purpose, times)
     }
+}
+
+/// Whether those who trust an authority accept a certificate for its purpose at all these times.
+pub(crate) fn vouches(
+    authority: &CertificateDer<'static>,
+    leaf: &Pair,
+    purpose: Purpose<'_>,
+    times: &[Duration],
+) -> bool {
+    let mut roots = RootCertStore::empty();
+    let names: Result<Vec<_>, _> = purpose
+        .hosts
+        .iter()
+        .map(|host| ServerName::try_from(host.as_str()))
+        .collect();
+    let Ok(names) = names else {
+        return false;
+    };
+    if roots.add(authority.clone()).is_err() {
+        return false;
+    }
+    let roots = Arc::new(roots);
+    let server = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider()).build();
+    let client = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+    let (Ok(server), Ok(client)) = (server, client) else {
+        return false;
+    };
+    let (certificate, _) = leaf;
+    times.iter().all(|time| {
+        let time = UnixTime::since_unix_epoch(*time);
+        let as_server = names.iter().all(|name| {
+            let verified = server.verify_server_cert(certificate, &[], name, &[], time);
+            verified.is_ok()
+        });
+        let verified = client.verify_client_cert(certificate, &[], time);
+        as_server && (!purpose.client || verified.is_ok())
+    })
 }
 
 /// A certificate and its private key.
@@ -184,15 +209,15 @@ pub(crate) fn pair(stored: &Credentials, certificate: &str, key: &str) -> Option
 }
 
 /// The same at every renewal, except for its time, which no verifier looks at in an issuer's name.
-fn authority_params(now: Duration) -> CertificateParams {
+fn authority_params(kind: Kind, now: Duration) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params
         .distinguished_name
-        .push(DnType::CommonName, "howdah-members");
+        .push(DnType::CommonName, kind.title);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    live(&mut params, now, AUTHORITY);
+    live(&mut params, now, kind.life);
     params
 }
 

@@ -1,6 +1,7 @@
 //! What an installation of the operator can choose.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Settings of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,26 @@ pub struct Config {
     pub identity: String,
     /// Where probes are answered, if anywhere.
     pub health: Option<SocketAddr>,
+    /// How admission webhooks are served, if at all.
+    pub webhook: Option<Webhook>,
+}
+
+/// How admission webhooks are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where they are answered.
+    pub address: SocketAddr,
+    /// What they are answered with.
+    pub certificate: Certificate,
+}
+
+/// Where the certificate of the webhooks comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// From an authority of the operator's own, which it also makes API servers trust.
+    Own,
+    /// From the files `tls.crt` and `tls.key` of a folder, which somebody else renews.
+    Folder(PathBuf),
 }
 
 impl Default for Config {
@@ -23,6 +44,7 @@ impl Default for Config {
             catalogue: "howdah-catalogue".to_owned(),
             identity: "howdah-operator".to_owned(),
             health: None,
+            webhook: None,
         }
     }
 }

@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `rights` | what the operator may do, and what people may do with clusters |
 //! | `deployment` | the operator's Pods |
+//! | `webhooks` | what API servers ask the operator about |
 
 mod deployment;
 mod rights;
+mod webhooks;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
@@ -45,7 +47,16 @@ pub fn objects() -> Vec<Value> {
         document(&catalogue()),
         document(&deployment::deployment()),
         document(&deployment::budget()),
+        document(&webhooks::service()),
+        document(&webhooks::mutating()),
+        document(&webhooks::validating()),
     ]
+}
+
+/// The webhooks of either sort, but for their namespace.
+#[must_use]
+pub fn webhooks() -> Value {
+    webhooks::both()
 }
 
 /// What the operator may do: what its own code calls, and what it hands on to the instances.

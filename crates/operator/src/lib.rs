@@ -23,7 +23,8 @@ mod records;
 mod run;
 mod server_tls;
 mod triggers;
+mod webhook;
 
-pub use config::Config;
+pub use config::{Certificate, Config, Webhook};
 pub use crds::{Error as InstallError, install_crds};
 pub use run::{Error, run};

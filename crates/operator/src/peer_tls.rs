@@ -9,7 +9,7 @@ use std::time::Duration;
 use howdah_plan::credentials::Credentials;
 use howdah_plan::peer::{CA_CERTIFICATE, CA_KEY, CERTIFICATE, KEY};
 
-use crate::certificates::{Authority, BACK, DAY, Error, Purpose, pair};
+use crate::certificates::{Authority, BACK, DAY, Error, MEMBERS, Purpose, pair};
 
 /// Life of the certificate that instances show.
 const LEAF: Duration = Duration::from_secs(360 * DAY);
@@ -33,7 +33,7 @@ pub(crate) fn judge(stored: &Credentials, host: &str, now: Duration) -> Result<V
     let hosts = [host.to_owned()];
     let purpose = for_members(&hosts);
     let Some(authority) = Authority::read(stored) else {
-        return issue(&Authority::new(now)?, purpose, now).map(Verdict::Replaced);
+        return issue(&Authority::new(MEMBERS, now)?, purpose, now).map(Verdict::Replaced);
     };
     let leaf = pair(stored, CERTIFICATE, KEY);
     if leaf.is_some_and(|leaf| authority.vouches(&leaf, purpose, &[now, now + RENEWED_BEFORE])) {
@@ -46,7 +46,7 @@ pub(crate) fn judge(stored: &Credentials, host: &str, now: Duration) -> Result<V
     if holds {
         Ok(Verdict::Renewed(renewed))
     } else {
-        issue(&Authority::new(now)?, purpose, now).map(Verdict::Replaced)
+        issue(&Authority::new(MEMBERS, now)?, purpose, now).map(Verdict::Replaced)
     }
 }
 

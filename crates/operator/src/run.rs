@@ -14,12 +14,12 @@ use kube::runtime::{Controller, controller, watcher};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::Config;
 use crate::cluster::{Guarded, error_policy, reconcile};
 use crate::context::Context;
 use crate::health::{self, Health};
 use crate::leader::Leader;
-use crate::{record_events, records, triggers};
+use crate::{Certificate, Config, Webhook};
+use crate::{record_events, records, triggers, webhook};
 
 /// A burst of changes causes one pass; short enough not to be felt.
 const DEBOUNCE: Duration = Duration::from_millis(20);
@@ -37,6 +37,9 @@ pub enum Error {
     /// Probes would not be answered.
     #[error("listen on {0} for probes")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
+    /// Webhooks would not be answered.
+    #[error("listen on {0} for admission webhooks")]
+    Webhook(std::net::SocketAddr, #[source] std::io::Error),
 }
 
 /// Runs the operator until it is told to stop; passes that have begun are finished.
@@ -45,16 +48,43 @@ pub enum Error {
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let health = Health::default();
     let Some(address) = config.health else {
-        return lead(client, config, shutdown, health).await;
+        return serve(client, config, shutdown, health).await;
     };
     let listener = health::bind(address).await;
     let listener = listener.map_err(|source| Error::Listen(address, source))?;
     let serving = health::serve(listener, health.clone());
     tokio::select! {
-        ended = Box::pin(lead(client, config, shutdown, health)) => ended,
+        ended = Box::pin(serve(client, config, shutdown, health)) => ended,
         // It ends only with this future.
         () = serving => Ok(()),
     }
+}
+
+/// Answers webhooks, if it should, beside all else.
+async fn serve(
+    client: Client,
+    config: Config,
+    shutdown: CancellationToken,
+    health: Health,
+) -> Result<(), Error> {
+    let Some(Webhook {
+        address,
+        certificate,
+    }) = config.webhook.clone()
+    else {
+        return lead(client, config, shutdown, health).await;
+    };
+    let listener = health::bind(address).await;
+    let listener = listener.map_err(|source| Error::Webhook(address, source))?;
+    let context = Arc::new(Context::new(client.clone(), config.clone()));
+    let stop = shutdown.child_token();
+    let answering = webhook::serve(listener, context, certificate, stop.clone());
+    let leading = async {
+        let ended = Box::pin(lead(client, config, shutdown, health)).await;
+        stop.cancel();
+        ended
+    };
+    tokio::join!(leading, answering).0
 }
 
 async fn lead(
@@ -88,6 +118,7 @@ async fn lead(
 /// Reconciles until the term ends.
 async fn work(client: &Client, config: &Config, term: &CancellationToken) {
     let context = Arc::new(Context::new(client.clone(), config.clone()));
+    let keeper = Arc::clone(&context);
     let (watching, listeners) = records::watch(client.clone());
     let controller = controller(client.clone(), config, listeners.clusters);
     let clusters = controller.store();
@@ -103,8 +134,17 @@ async fn work(client: &Client, config: &Config, term: &CancellationToken) {
             }
             std::future::ready(())
         });
+    let keeping = async {
+        match &config.webhook {
+            Some(webhook) if webhook.certificate == Certificate::Own => {
+                webhook::keep(&keeper).await;
+            }
+            _ => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = passes => {}
+        () = keeping => {}
         () = ended_before_the_first_pass(&clusters, term) => {}
         () = telling => {}
         () = watching => {}

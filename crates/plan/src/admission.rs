@@ -7,6 +7,7 @@
 mod defaults;
 mod judge;
 mod patch;
+mod users;
 
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use howdah_types::{PgVersion, Quantity};
 pub use defaults::defaulted;
 pub use judge::judge;
 pub use patch::patch;
+pub use users::used_by;
 
 /// A kind of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,10 +16,11 @@ use crate::workspace::Workspace;
 const FOLDER: &str = "deploy";
 const CRDS: &str = "crds";
 /// Single files; the rest of the chart is written by hand.
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "helm/howdah/Chart.yaml",
     "helm/howdah/files/catalogue.yaml",
     "helm/howdah/files/rights.yaml",
+    "helm/howdah/files/webhooks.yaml",
     "howdah.yaml",
 ];
 

@@ -11,7 +11,7 @@ use crate::context::Context;
 const CATALOGUE_KEY: &str = "catalogue.yaml";
 
 /// The catalogue, or what is wrong with it.
-pub(super) async fn read(context: &Context) -> Result<Result<Catalogue, Vec<Invalid>>, Error> {
+pub(crate) async fn read(context: &Context) -> Result<Result<Catalogue, Vec<Invalid>>, Error> {
     let (namespace, name) = (&context.config.namespace, &context.config.catalogue);
     let what = format!("ConfigMap {name}");
     let api = context.api::<ConfigMap>(namespace);

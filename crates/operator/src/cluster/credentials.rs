@@ -111,7 +111,7 @@ async fn update(
 }
 
 /// Keys and values of a Secret, as far as they are text.
-pub(super) fn contents(secret: &Secret) -> Credentials {
+pub(crate) fn contents(secret: &Secret) -> Credentials {
     let data = secret.data.iter().flatten();
     data.filter_map(|(key, value)| {
         let text = String::from_utf8(value.0.clone()).ok()?;

@@ -247,7 +247,8 @@ fn recorded_version(cluster: &SGCluster, owned: &Owned) -> Option<PgVersion> {
         .max()
 }
 
-fn largest_volume(claims: &[PersistentVolumeClaim]) -> Option<Quantity> {
+/// Size of the largest data volume.
+pub(crate) fn largest_volume(claims: &[PersistentVolumeClaim]) -> Option<Quantity> {
     claims.iter().filter_map(requested_size).max()
 }
 

@@ -11,6 +11,10 @@ use crate::context::OPERATOR_VERSION;
 const HEALTH: &str = "health";
 const HEALTH_PORT: i32 = 8080;
 
+/// The port of the webhooks, by the name that their Service uses.
+pub(super) const WEBHOOK: &str = "webhook";
+const WEBHOOK_PORT: i32 = 8443;
+
 pub(super) fn deployment() -> Deployment {
     let mut deployment = Deployment {
         metadata: namespaced(NAME),
@@ -62,8 +66,12 @@ fn container() -> Value {
             field("POD_NAMESPACE", "metadata.namespace"),
             field("POD_NAME", "metadata.name"),
             {"name": "HOWDAH_HEALTH_ADDRESS", "value": format!("[::]:{HEALTH_PORT}")},
+            {"name": "HOWDAH_WEBHOOK_ADDRESS", "value": format!("[::]:{WEBHOOK_PORT}")},
         ],
-        "ports": [{"name": HEALTH, "containerPort": HEALTH_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": HEALTH, "containerPort": HEALTH_PORT, "protocol": "TCP"},
+            {"name": WEBHOOK, "containerPort": WEBHOOK_PORT, "protocol": "TCP"},
+        ],
         "livenessProbe": probe("/livez", 20, 3),
         "readinessProbe": probe("/readyz", 5, 3),
         "resources": {
@@ -94,7 +102,7 @@ pub(super) fn budget() -> PodDisruptionBudget {
     budget
 }
 
-fn selector() -> Value {
+pub(super) fn selector() -> Value {
     json!({"app.kubernetes.io/name": "howdah", "app.kubernetes.io/component": "operator"})
 }
 
@@ -103,7 +111,7 @@ fn field(name: &str, path: &str) -> Value {
 }
 
 /// Literals above; a test compares what is read from them with what they say.
-fn read<K: serde::de::DeserializeOwned + Default>(literal: Value) -> K {
+pub(super) fn read<K: serde::de::DeserializeOwned + Default>(literal: Value) -> K {
     serde_json::from_value(literal).unwrap_or_default()
 }
 

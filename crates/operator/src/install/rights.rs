@@ -8,6 +8,8 @@ struct Right {
     group: &'static str,
     resources: &'static [&'static str],
     verbs: &'static [&'static str],
+    /// Only objects of these names; all if there are none.
+    names: &'static [&'static str],
 }
 
 const fn right(
@@ -19,6 +21,7 @@ const fn right(
         group,
         resources,
         verbs,
+        names: &[],
     }
 }
 
@@ -31,7 +34,7 @@ const WATCHED: &[&str] = &["list", "watch", "create", "patch", "delete"];
 const READ_AND_MADE: &[&str] = &["get", "list", "watch", "create"];
 
 /// What the operator calls. A test runs it with these rights; add a line when it calls something new.
-const CALLED: [Right; 11] = [
+const CALLED: [Right; 12] = [
     right(GROUP, &["sgclusters"], &["get", "list", "watch", "patch"]),
     // Some servers ask for this of those who make objects that hold up the deletion of their owner.
     right(GROUP, &["sgclusters/finalizers"], &["update"]),
@@ -67,6 +70,16 @@ const CALLED: [Right; 11] = [
         &["leases"],
         &["get", "list", "watch", "create", "update"],
     ),
+    // Whom API servers trust when they ask its webhooks.
+    Right {
+        group: "admissionregistration.k8s.io",
+        resources: &[
+            "mutatingwebhookconfigurations",
+            "validatingwebhookconfigurations",
+        ],
+        verbs: &["get", "patch"],
+        names: &[crate::webhook::NAME],
+    },
 ];
 
 const KINDS: &[&str] = &[
@@ -124,6 +137,7 @@ fn rule(right: &Right) -> PolicyRule {
         api_groups: Some(texts(&[right.group])),
         resources: Some(texts(right.resources)),
         verbs: texts(right.verbs),
+        resource_names: (!right.names.is_empty()).then(|| texts(right.names)),
         ..PolicyRule::default()
     }
 }

@@ -18,6 +18,34 @@ fn nothing_written_in_a_literal_is_lost() {
 }
 
 #[test]
+fn nothing_of_the_webhooks_is_lost_and_all_kinds_are_asked_about() {
+    let both = webhooks();
+    let configurations = [
+        (
+            "mutating",
+            serde_json::to_value(webhooks::mutating()).unwrap(),
+        ),
+        (
+            "validating",
+            serde_json::to_value(webhooks::validating()).unwrap(),
+        ),
+    ];
+    for (sort, configuration) in configurations {
+        let mut webhook = both[sort][0].clone();
+        let namespace = Config::default().namespace.into();
+        webhook["clientConfig"]["service"]["namespace"] = namespace;
+        assert_eq!(configuration["webhooks"], serde_json::json!([webhook]));
+        let asked = webhook["rules"][0]["resources"].as_array().unwrap();
+        let names: Vec<_> = howdah_api::crds()
+            .into_iter()
+            .map(|crd| Value::from(crd.spec.names.plural))
+            .collect();
+        assert!(names.iter().all(|name| asked.contains(name)), "{names:?}");
+        assert_eq!(asked.len(), names.len());
+    }
+}
+
+#[test]
 fn every_object_has_a_kind_and_a_name_of_its_own() {
     let objects = objects();
     let mut names: Vec<_> = objects

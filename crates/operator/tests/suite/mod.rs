@@ -8,4 +8,5 @@ mod peer;
 mod references;
 mod replication;
 mod rest;
+mod webhook;
 mod world;

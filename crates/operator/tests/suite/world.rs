@@ -66,6 +66,13 @@ pub(crate) struct World {
 impl World {
     /// A world with the catalogue, the operator and the actor.
     pub(crate) async fn start() -> Result<Self> {
+        let mut world = Self::without_operator().await?;
+        world.operate(Config::default()).await?;
+        Ok(world)
+    }
+
+    /// A world with the catalogue and the actor.
+    pub(crate) async fn without_operator() -> Result<Self> {
         let folder = TempWorld::new()?;
         let mut config =
             howdah_pocket::Config::new(folder.path().join("state"), folder.path().join("none"));
@@ -82,16 +89,21 @@ impl World {
         };
         world.ensure_namespace(&Config::default().namespace).await?;
         world.set_catalogue(CATALOGUE).await?;
-        let client = account::client(&world.client, world.pocket.kubeconfig_path()).await?;
-        let shutdown = world.shutdown.clone();
-        world.tasks.push(tokio::spawn(async move {
-            if let Err(error) = run(client, Config::default(), shutdown).await {
-                panic!("operator ended: {error:#}");
-            }
-        }));
         let play = actor::play(world.client.clone(), world.shutdown.clone());
         world.tasks.push(tokio::spawn(play));
         Ok(world)
+    }
+
+    /// Starts the operator.
+    pub(crate) async fn operate(&mut self, config: Config) -> Result<()> {
+        let client = account::client(&self.client, self.pocket.kubeconfig_path()).await?;
+        let shutdown = self.shutdown.clone();
+        self.tasks.push(tokio::spawn(async move {
+            if let Err(error) = run(client, config, shutdown).await {
+                panic!("operator ended: {error:#}");
+            }
+        }));
+        Ok(())
     }
 
     pub(crate) async fn end(self) -> Result<()> {

@@ -306,3 +306,24 @@ fn paths_of_a_patch_are_escaped() {
         ]
     );
 }
+
+#[test]
+fn whoever_deletes_a_configuration_is_told_who_uses_it() {
+    let clusters = [json!({"sgInstanceProfile": "big"}), json!({})].map(|spec| {
+        let mut cluster = cluster(spec);
+        cluster["status"] = json!({"postgresVersion": "18.6"});
+        serde_json::from_value(cluster).unwrap()
+    });
+    let told = |kind, name| used_by(kind, name, &clusters);
+    assert_eq!(
+        told(Kind::InstanceProfile, "big").unwrap(),
+        "SGInstanceProfile \"big\" is used by SGCluster a; the cluster goes on as it is, but cannot be changed until it is \
+         there again"
+    );
+    assert_eq!(
+        told(Kind::PostgresConfig, "a-18-default").unwrap(),
+        "SGPostgresConfig \"a-18-default\" is used by SGCluster a, a; it is made again, with nothing set"
+    );
+    assert_eq!(told(Kind::PoolingConfig, "other"), None);
+    assert_eq!(told(Kind::Script, "s"), None);
+}

@@ -50,6 +50,9 @@ fn chart(folder: &Utf8Path) -> Result<()> {
     let rights = howdah_operator::install::cluster_role().rules;
     let rights = serde_saphyr::to_string(&rights).context("write the rights as YAML")?;
     write(&folder.join("files/rights.yaml"), &rights)?;
+    let webhooks = howdah_operator::install::webhooks();
+    let webhooks = serde_saphyr::to_string(&webhooks).context("write the webhooks as YAML")?;
+    write(&folder.join("files/webhooks.yaml"), &webhooks)?;
     let catalogue = howdah_operator::install::catalogue_text();
     write(&folder.join("files/catalogue.yaml"), &catalogue)
 }
