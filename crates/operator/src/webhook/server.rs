@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::server::conn::http1;
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::look::{self, Webhook};
-use super::size::MOST_BYTES;
+use super::size::{MOST_BYTES, ROOM, Refused, read};
 use super::source::{Shown, follow};
 use crate::config::Certificate;
 use crate::context::Context;
@@ -28,23 +28,52 @@ use crate::context::Context;
 pub(crate) const MUTATE: &str = "/mutate";
 pub(crate) const VALIDATE: &str = "/validate";
 
-/// How many connections there may be; API servers keep a few each.
-const CONNECTIONS: usize = 64;
-/// How many reviews are worked on at the same time; this bounds the memory that they take.
-const REVIEWS: usize = 4;
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// How many connections there may be; API servers keep a few each.
+    connections: usize,
+    /// How many reviews are worked on at the same time: as objects they take more room than as text.
+    reviews: usize,
+    /// For a handshake.
+    handshake: Duration,
+    /// For a request from its head to its answer; API servers wait no longer than half of it.
+    request: Duration,
+    /// For the head of the next request.
+    idle: Duration,
+    /// For answers under way at the end.
+    drain: Duration,
+}
 
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// For a request from its head to its answer; API servers wait no longer than half of it.
-const REQUEST: Duration = Duration::from_secs(10);
-/// For the head of the next request.
-const IDLE: Duration = Duration::from_secs(30);
-/// For answers under way at the end.
-const DRAIN: Duration = Duration::from_secs(2);
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            reviews: 4,
+            handshake: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            drain: Duration::from_secs(2),
+        }
+    }
+}
 
 /// What all connections share.
 struct Shared {
+    limits: Limits,
     context: Arc<Context>,
     reviews: Semaphore,
+    room: Semaphore,
+}
+
+impl Shared {
+    fn new(limits: Limits, context: Arc<Context>) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            context,
+            reviews: Semaphore::new(limits.reviews),
+            room: Semaphore::new(ROOM),
+        })
+    }
 }
 
 /// Answers until it is told to stop; then answers under way are finished.
@@ -55,10 +84,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let (show, shown) = watch::channel(None);
-    let shared = Arc::new(Shared {
-        context: Arc::clone(&context),
-        reviews: Semaphore::new(REVIEWS),
-    });
+    let shared = Shared::new(Limits::default(), Arc::clone(&context));
     let following = follow(&context, &certificate, show);
     tokio::select! {
         () = accept(listener, shared, shown, stop) => {}
@@ -72,8 +98,11 @@ async fn accept(
     mut shown: watch::Receiver<Shown>,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let limits = shared.limits;
+    let places = Arc::new(Semaphore::new(limits.connections));
     let tasks = TaskTracker::new();
+    let cut = CancellationToken::new();
+    let _cut_at_the_end = cut.clone().drop_guard();
     let connections = async {
         // Without a certificate there is nothing to say.
         shown.wait_for(Option::is_some).await.ok()?;
@@ -88,9 +117,10 @@ async fn accept(
                 }
             };
             let acceptor = shown.borrow().clone()?;
-            let (shared, stop) = (Arc::clone(&shared), stop.clone());
+            let (shared, stop, cut) = (Arc::clone(&shared), stop.clone(), cut.clone());
             tasks.spawn(async move {
-                connection(stream, acceptor, shared, stop).await;
+                let serving = connection(stream, acceptor, shared, stop);
+                cut.run_until_cancelled(serving).await;
                 drop(place);
             });
         }
@@ -99,7 +129,7 @@ async fn accept(
     debug!(told = ended.is_none(), "webhooks end");
     drop(listener);
     tasks.close();
-    if timeout(DRAIN, tasks.wait()).await.is_err() {
+    if timeout(limits.drain, tasks.wait()).await.is_err() {
         debug!("connections cut off");
     }
 }
@@ -111,7 +141,8 @@ async fn connection(
     stop: CancellationToken,
 ) {
     drop(stream.set_nodelay(true));
-    let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else {
+    let limits = shared.limits;
+    let Ok(Ok(stream)) = timeout(limits.handshake, acceptor.accept(stream)).await else {
         debug!("handshake failed");
         return;
     };
@@ -121,7 +152,7 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
+        .header_read_timeout(limits.idle)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -146,25 +177,25 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Full<B
         _ => return text(StatusCode::NOT_FOUND, "there is /mutate and /validate"),
     };
     let answer = answer(shared, webhook, request.into_body());
-    match timeout(REQUEST, Box::pin(answer)).await {
+    match timeout(shared.limits.request, Box::pin(answer)).await {
         Ok(answer) => answer,
         Err(_) => text(StatusCode::REQUEST_TIMEOUT, "this took too long"),
     }
 }
 
 async fn answer(shared: &Shared, webhook: Webhook, body: Incoming) -> Response<Full<Bytes>> {
-    let body = match Limited::new(body, MOST_BYTES).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
+    let body = match read(body, &shared.room).await {
+        Ok(body) => body,
+        Err(Refused::TooLarge) => {
             let said = format!("the review has more than {MOST_BYTES} bytes");
             return text(StatusCode::PAYLOAD_TOO_LARGE, said);
         }
-        Err(_) => return text(StatusCode::BAD_REQUEST, "the review broke off"),
+        Err(Refused::BrokenOff) => return text(StatusCode::BAD_REQUEST, "the review broke off"),
     };
     let Ok(_place) = shared.reviews.acquire().await else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "the operator ends");
     };
-    match look::answer(&shared.context, webhook, &body).await {
+    match look::answer(&shared.context, webhook, &body.bytes).await {
         Ok(answer) => {
             let mut response = Response::new(Full::from(answer));
             let json = hyper::header::HeaderValue::from_static("application/json");
@@ -180,3 +211,6 @@ fn text(code: StatusCode, said: impl Into<String>) -> Response<Full<Bytes>> {
     *response.status_mut() = code;
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,7 +126,8 @@ async fn file(path: &Path) -> Result<String, Error> {
     })
 }
 
-fn acceptor(content: &Credentials) -> Shown {
+/// What shows a certificate; none if it is of no use.
+pub(super) fn acceptor(content: &Credentials) -> Shown {
     let text = |key: &str| {
         let text = content.get(key)?;
         (text.len() <= MOST_BYTES).then_some(text.as_bytes())
