@@ -142,9 +142,11 @@ async fn connection(
 ) {
     drop(stream.set_nodelay(true));
     let limits = shared.limits;
-    let Ok(Ok(stream)) = timeout(limits.handshake, acceptor.accept(stream)).await else {
-        debug!("handshake failed");
-        return;
+    let stream = match timeout(limits.handshake, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        // Such as a caller that does not trust this certificate.
+        Ok(Err(error)) => return debug!(%error, "handshake failed"),
+        Err(_) => return debug!("handshake not finished in time"),
     };
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);

@@ -29,7 +29,7 @@ use crate::config::Certificate;
 use crate::context::Context;
 
 /// How often a folder is looked at, and how often before there is a certificate.
-const PERIOD: Duration = Duration::from_secs(60);
+const PERIOD: Duration = Duration::from_secs(10);
 const FIRST: Duration = Duration::from_secs(1);
 
 const CERTIFICATE: &str = CURRENT[1];
