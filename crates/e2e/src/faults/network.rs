@@ -19,7 +19,7 @@ use super::pod::{Connection, Pod};
 use super::undo::Undo;
 
 /// The ports of an instance that somebody outside its Pod talks to; probes of the node are on others.
-const PORTS: &str = "{ 5432, 6432, 7432, 8009 }";
+const PORTS: &str = "{ 5432, 6432, 7432, 7433, 8009 }";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 

@@ -7,6 +7,7 @@ mod lifecycle;
 mod machine;
 mod objects;
 mod pooler;
+mod proxy;
 mod references;
 mod refusals;
 mod restarts;

@@ -15,7 +15,11 @@ use tokio_postgres::error::SqlState;
 /// More than the number of sessions that Postgres lets in.
 const TOO_MANY: usize = 40;
 
-async fn start(world: &World, manifest: Manifest, instances: usize) -> Result<Cluster<'_>> {
+pub(crate) async fn start(
+    world: &World,
+    manifest: Manifest,
+    instances: usize,
+) -> Result<Cluster<'_>> {
     let cluster = world.cluster("simple");
     cluster.apply(Tool::Howdah, &manifest).await?;
     cluster.wait_until_streaming(instances).await?;
@@ -23,7 +27,7 @@ async fn start(world: &World, manifest: Manifest, instances: usize) -> Result<Cl
 }
 
 /// The way to Postgres without the pooler, where it is Postgres that counts sessions.
-async fn direct(cluster: &Cluster<'_>) -> Result<Target> {
+pub(crate) async fn direct(cluster: &Cluster<'_>) -> Result<Target> {
     let pooled = cluster.service_target("").await?;
     let host = pooled.address.split(':').next().unwrap_or_default();
     Ok(Target {
@@ -33,7 +37,7 @@ async fn direct(cluster: &Cluster<'_>) -> Result<Target> {
 }
 
 /// A program of Postgres' own, as the superuser at this address.
-fn program(world: &World, name: &str, target: &Target) -> Result<Command> {
+pub(crate) fn program(world: &World, name: &str, target: &Target) -> Result<Command> {
     let programs = world.components().newest(ComponentName::PostgresUtil)?;
     let (host, port) = target.address.split_once(':').context("an address")?;
     let mut command = Command::new(programs.bin.join(name));
@@ -49,7 +53,7 @@ fn program(world: &World, name: &str, target: &Target) -> Result<Command> {
     Ok(command)
 }
 
-async fn secret(world: &World, name: &str, key: &str) -> Result<String> {
+pub(crate) async fn secret(world: &World, name: &str, key: &str) -> Result<String> {
     let secret = world.api().await?.get(Kind::SECRETS, name).await?;
     let decoded = BASE64_STANDARD.decode(text(&secret, &format!("/data/{key}")))?;
     Ok(String::from_utf8(decoded)?)
