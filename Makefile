@@ -4,7 +4,7 @@ CARGO_TARGET_DIR ?= target
 HOWDAH := $(CARGO_TARGET_DIR)/release/howdah
 NEXTEST := 0.9.143
 
-.PHONY: help tools components build demo images test e2e bench bench-faults clean
+.PHONY: help tools components build demo images test e2e bench bench-faults bench-operator clean
 
 help: ## Show this help
 	@echo "Targets:"
@@ -48,6 +48,9 @@ bench: components build ## Run the benchmarks
 
 bench-faults: components build ## Inject faults and print how long writes were away: FAULTS="--runs 30 --side ours,patroni"
 	cargo bench --package howdah-e2e --bench faults -- $(FAULTS)
+
+bench-operator: components build ## Measure the operator with many clusters: OPERATOR="--empty 1000 --single 0"
+	cargo bench --package howdah-e2e --bench operator -- $(OPERATOR)
 
 clean: ## Remove what cargo built; the components stay, they are shared by all clones
 	cargo clean

@@ -14,6 +14,7 @@ mod fields;
 pub(crate) mod fuzzing;
 mod handler;
 mod kinds;
+mod metrics;
 mod names;
 pub(crate) mod object;
 mod openapi;
@@ -82,6 +83,7 @@ struct Inner {
     /// Ends watches and other long answers.
     shutdown: CancellationToken,
     tokens: auth::Tokens,
+    metrics: metrics::Metrics,
     /// Who can read the logs of Pods, once there is a node.
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
     /// Who can reach into their containers, likewise.
@@ -95,6 +97,7 @@ impl ApiServer {
         Self {
             inner: Arc::new(Inner {
                 tokens,
+                metrics: metrics::Metrics::default(),
                 store,
                 config,
                 registry: RwLock::new(Served::built_in()),

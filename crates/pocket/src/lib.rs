@@ -7,7 +7,7 @@
 //! | module | owns | speaks to |
 //! |---|---|---|
 //! | `store` | objects, revisions, compare-and-set, watches; one SQLite file | nothing |
-//! | `api` | REST: discovery, validation, patches, field ownership, roles, tokens | `store` |
+//! | `api` | REST: discovery, validation, patches, field ownership, roles, tokens; `/metrics` counts requests | `store` |
 //! | `api::admission` | asking the webhooks of mutating and validating configurations | `store`, the webhooks |
 //! | `spdy` | SPDY/3.1 as `kubectl` speaks it: a codec without a socket, and its driver | nothing |
 //! | `openapi`, `table` | what `api` answers about its kinds and prints of its objects | nothing |

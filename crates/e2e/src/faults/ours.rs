@@ -191,7 +191,8 @@ impl Side for Ours<'_> {
     }
 
     async fn complete(&self) -> Result<()> {
-        self.cluster.check_streaming(MEMBERS).await
+        self.cluster.check_streaming(MEMBERS).await?;
+        record::check_cohort(self.world, self.cluster.name(), MEMBERS - 1).await
     }
 
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected> {
@@ -210,9 +211,10 @@ impl Side for Ours<'_> {
         }
     }
 
-    /// A damaged copy is kept for people to look at, until they ask for a new one.
+    /// A damaged copy is kept for people to look at, until they ask for a new one; so is one that was removed while
+    /// its server wrote to it.
     async fn repair(&self, fault: Fault, scene: &Scene) -> Result<()> {
-        if fault == Fault::DataCorrupted {
+        if matches!(fault, Fault::DataCorrupted | Fault::DataRemoved) {
             record::reinitialise(self.world, self.cluster.name(), &scene.primary.name).await?;
         }
         Ok(())

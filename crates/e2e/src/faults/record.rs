@@ -8,6 +8,8 @@ use crate::rest::{PatchType, Rest};
 use crate::world::World;
 
 const ANNOTATION: &str = "howdah.io/record";
+/// The same as a JSON pointer.
+const POINTER: &str = "/metadata/annotations/howdah.io~1record";
 /// Compare-and-set is tried again when somebody else was faster.
 const TRIES: u32 = 20;
 
@@ -17,6 +19,17 @@ pub(super) async fn switchover(world: &World, cluster: &str) -> Result<()> {
         record["intent"] = json!({"Switchover": {"to": null}});
     })
     .await
+}
+
+/// Checks that so many standbys are in the cohort: only they may take over.
+pub(super) async fn check_cohort(world: &World, cluster: &str, standbys: usize) -> Result<()> {
+    let rest = world.rest().await?;
+    let lease = rest.get(&path(cluster)).await?.is(200)?.body;
+    let record: Value = serde_json::from_str(text(&lease, POINTER)).context("the record")?;
+    let cohort = record["cohort"]["standbys"].as_array();
+    let found = cohort.context("a record has a cohort")?.len();
+    ensure!(found == standbys, "{found} standbys may take over");
+    Ok(())
 }
 
 /// Deletes the Lease.

@@ -29,7 +29,7 @@ use super::options::Options;
 use super::request::{self, Accept, Route};
 use super::resource::Resource;
 use super::status::Failure;
-use super::{ApiServer, discovery, openapi};
+use super::{ApiServer, discovery, metrics, openapi};
 
 /// Answers one request.
 pub(super) async fn serve(server: &ApiServer, request: Request<Body>) -> Response {
@@ -54,6 +54,9 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
     if let Some(response) = openapi::answer(server, &request) {
         return only_reading(request.method()).and(response);
     }
+    if let Some(response) = metrics::answer(server, &identity, &request) {
+        return only_reading(request.method()).and(response);
+    }
     let Some(route) = Route::parse(path) else {
         return Ok(no_such_page());
     };
@@ -75,15 +78,27 @@ async fn answer(server: &ApiServer, request: Request<Body>) -> Result<Response, 
         verb,
         request.headers(),
     );
+    let answered = perform(&call, request).await;
+    let response = answered.unwrap_or_else(IntoResponse::into_response);
+    let verb = if call.route_is_apply() { "apply" } else { verb };
+    let code = response.status();
+    server
+        .inner
+        .metrics
+        .count(resource, &call.route, verb, code);
+    Ok(response)
+}
+
+async fn perform(call: &Call<'_>, request: Request<Body>) -> Result<Response, Failure> {
     call.authorize()?;
-    call.options.check(verb)?;
+    call.options.check(call.verb)?;
     // What Pods answer by themselves has forms of its own.
     let ours = matches!(call.route.subresource.as_str(), "" | "status" | "scale");
     if ours && Accept::parse(request.headers()).is_none() {
         return Err(Failure::not_acceptable());
     }
-    let answered = dispatch(&call, request).await;
-    Ok(answered.unwrap_or_else(|failure| present::failure(&call, failure)))
+    let answered = dispatch(call, request).await;
+    Ok(answered.unwrap_or_else(|failure| present::failure(call, failure)))
 }
 
 fn only_reading(method: &Method) -> Result<(), Failure> {

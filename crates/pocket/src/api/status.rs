@@ -242,6 +242,14 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).on(group, resource, name)
     }
 
+    /// A refusal of a path that is no resource's.
+    pub(crate) fn forbidden_path(user: &str, path: &str) -> Self {
+        let message = format!("forbidden: User \"{user}\" cannot get path \"{path}\"");
+        let mut failure = Self::new(StatusCode::FORBIDDEN, "Forbidden", message);
+        failure.details = Some(Map::new());
+        failure
+    }
+
     pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
     }

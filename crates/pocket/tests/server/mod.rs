@@ -5,6 +5,7 @@ mod admission;
 mod controllers;
 mod definitions;
 mod fields;
+mod metrics;
 mod objects;
 mod reach;
 mod rights;

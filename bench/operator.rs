@@ -1,0 +1,163 @@
+//! Measures the operator with many clusters: how soon it acts on a change, what it asks of the API server when nothing
+//! happens, and what it takes of the machine.
+//!
+//! It starts a pocket of its own, creates clusters without instances, then some with one instance and with three, and
+//! looks at each group at rest and under changes. `make bench-operator` runs it; `docs/performance.md` has the numbers
+//! of one run. The API server, its node and the operator are one process here, so memory and processor time are those
+//! of all three. Nothing is asserted.
+
+#[path = "operator/arguments.rs"]
+mod arguments;
+#[path = "operator/changes.rs"]
+mod changes;
+#[path = "operator/group.rs"]
+mod group;
+#[path = "operator/requests.rs"]
+mod requests;
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use howdah_e2e::{Process, Rest, World};
+
+use self::arguments::Arguments;
+use self::group::Group;
+use self::requests::{Rates, Requests};
+
+/// What people set in `dynamicConfig` to write half as often.
+const FLEET_TTL: u32 = 30;
+
+fn main() -> Result<()> {
+    let Some(arguments) = Arguments::read(std::env::args().skip(1))? else {
+        say(arguments::HELP);
+        return Ok(());
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    runtime.block_on(World::pocket()?.explained(async |world| {
+        world.up().await?;
+        let bench = Bench::new(world, &arguments).await?;
+        say("no clusters:");
+        let mut base = bench.at_rest(None, 0.0, "at rest").await?;
+        for (name, instances, count) in arguments.groups() {
+            if count > 0 {
+                let group = Group::new(&bench.rest, name, instances, count);
+                base = bench.group(&group, base).await?;
+            }
+        }
+        world.finish().await
+    }))
+}
+
+/// What all measurements need.
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    server: Process,
+    rest: Rest,
+}
+
+impl<'a> Bench<'a> {
+    async fn new(world: &World, arguments: &'a Arguments) -> Result<Self> {
+        let processes = world.processes()?;
+        let mut up = processes.all().iter();
+        let server = up.find(|process| process.line.contains(" up --"));
+        let server = server.context("`howdah up` runs")?.clone();
+        let rest = world.rest().await?;
+        Ok(Self {
+            arguments,
+            server,
+            rest,
+        })
+    }
+
+    /// Returns the writes a second of all that is there then.
+    async fn group(&self, group: &Group<'_>, base: f64) -> Result<f64> {
+        say(&format!("{}:", group.title()));
+        let begin = Instant::now();
+        group.create().await?;
+        let created = begin.elapsed();
+        group.wait().await?;
+        say(&format!(
+            "  created in {}, complete after {}",
+            seconds(created),
+            seconds(begin.elapsed())
+        ));
+        let writes = self.at_rest(Some(group), base, "at rest").await?;
+        self.changes(group).await?;
+        if group.instances == 0 {
+            return Ok(writes);
+        }
+        group.set_ttl(FLEET_TTL).await?;
+        let what = "at rest, fleet profile";
+        self.at_rest(Some(group), base, what).await
+    }
+
+    /// Looks at the API server, whose clients wrote so often a second before the group was there; returns how often
+    /// they do now.
+    async fn at_rest(&self, group: Option<&Group<'_>>, base: f64, what: &str) -> Result<f64> {
+        tokio::time::sleep(self.arguments.settle).await;
+        let (requests, used) = (Requests::read(&self.rest).await?, self.processor());
+        let begin = Instant::now();
+        tokio::time::sleep(self.arguments.rest).await;
+        let elapsed = begin.elapsed().as_secs_f64();
+        let requests = Requests::read(&self.rest).await?.since(&requests);
+        let used = self.processor().saturating_sub(used).as_secs_f64();
+        say(&format!("  {what}, over {elapsed:.0} s:"));
+        let rates = Rates { requests, elapsed };
+        for line in rates.show(group, base) {
+            say(&format!("    {line}"));
+        }
+        say(&format!(
+            "    processor: {:.1} % of a core",
+            used / elapsed * 100.0
+        ));
+        say(&format!("    {}", self.memory()?));
+        Ok(rates.writes())
+    }
+
+    async fn changes(&self, group: &Group<'_>) -> Result<()> {
+        let Arguments { changes, pace, .. } = self.arguments;
+        if *changes == 0 {
+            return Ok(());
+        }
+        let used = self.processor();
+        let begin = Instant::now();
+        let times = changes::make(&self.rest, group, *changes, *pace).await?;
+        let share = self.processor().saturating_sub(used).as_secs_f64();
+        say(&format!(
+            "  {changes} changes, one each {} ms: {} until the last Service has it (goal: p99 below 1 s), processor {:.1} \
+             % of a core",
+            pace.as_millis(),
+            changes::show(times),
+            share / begin.elapsed().as_secs_f64() * 100.0
+        ));
+        Ok(())
+    }
+
+    fn processor(&self) -> Duration {
+        self.server.cpu_time().unwrap_or_default()
+    }
+
+    fn memory(&self) -> Result<String> {
+        let memory = self.server.memory().context("`howdah up` still runs")?;
+        let mebibytes = |kibibytes: u64| kibibytes as f64 / 1024.0;
+        Ok(format!(
+            "memory: {:.1} MiB resident, {:.1} MiB of that its own share (goal: 100 MB at 1,000 clusters)",
+            mebibytes(memory.resident),
+            mebibytes(memory.proportional)
+        ))
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn say(line: &str) {
+    // Whoever closed the pipe has seen enough.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
