@@ -10,6 +10,7 @@ mod pooler;
 mod references;
 mod refusals;
 mod restarts;
+mod standby;
 mod streams;
 mod verbs;
 mod versions;
