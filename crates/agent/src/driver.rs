@@ -264,6 +264,7 @@ impl Driver {
                 debug!(%member, "a member's process is gone");
                 self.step(Event::Gone(member)).await?;
             }
+            Input::Source(source) => self.step(Event::Source(source)).await?,
             Input::Reinitialise => self.step(Event::Reinitialise).await?,
             Input::Ended { pid, status } => self.postmaster_ended(pid, status).await?,
             Input::Stop => self.stop().await?,
@@ -405,12 +406,15 @@ impl Driver {
             epoch = seen.epoch,
             "this member's state"
         );
-        let primary = matches!(self.state.phase, ha::Phase::Primary(_));
-        if !primary && let Some(routing) = &self.routing {
+        let leads = matches!(
+            self.state.phase,
+            ha::Phase::Primary(_) | ha::Phase::Replicating(_)
+        );
+        if !leads && let Some(routing) = &self.routing {
             routing.abort();
         }
         self.member.show(|view| {
-            view.routed &= primary;
+            view.routed &= leads;
             view.ha = seen;
             view.role = view.ha.role();
         });
@@ -511,7 +515,7 @@ fn is_unsettled(state: &State) -> bool {
             let moves = primary.change.is_some() || primary.restart.is_some();
             !state.pg.open || moves || primary.asked.is_some()
         }
-        ha::Phase::Follower => !matches!(
+        ha::Phase::Follower | ha::Phase::Replicating(_) => !matches!(
             state.pg.server,
             ha::Server::Standby {
                 upstream: Some(_),

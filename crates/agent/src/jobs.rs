@@ -12,10 +12,9 @@ use howdah_postgres::{
     CloneError, ConfigurationError, DataDirectory, FileError, InitialiseError, InspectError,
     PlaceError, PostmasterError, PromoteError, Remaining, RewindError, SqlError,
 };
-use howdah_types::InstanceName;
 use tracing::{error, warn};
 
-use crate::member::{Member, NoAddress};
+use crate::member::{Feed, Member, NoAddress};
 
 /// The time for the checkpoint before an ordered stop, which makes the stop itself short. Clients are
 /// served meanwhile, but the end of a Pod does not wait for ever.
@@ -30,13 +29,13 @@ pub enum Error {
     Initialise(#[from] InitialiseError),
     #[error("clone from {from}")]
     Clone {
-        from: InstanceName,
+        from: Feed,
         #[source]
         source: CloneError,
     },
     #[error("rewind to {from}")]
     Rewind {
-        from: InstanceName,
+        from: Feed,
         #[source]
         source: RewindError,
     },

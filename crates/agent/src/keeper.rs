@@ -4,7 +4,6 @@
 mod primary;
 mod standby;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,10 +74,10 @@ struct Care {
 }
 
 /// What a configuration was made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Inputs {
     generation: u64,
-    upstream: Option<IpAddr>,
+    upstream: Option<(String, u16)>,
     /// The values that the primary requires may have changed while it was away.
     streaming: bool,
 }
@@ -192,15 +191,15 @@ impl Care {
     /// Writes the configuration again if something it is made from changed, and has it read.
     async fn configure(&mut self) -> Result<(), Error> {
         let inputs = self.inputs();
-        if self.configured == Some(inputs) {
+        if self.configured.as_ref() == Some(&inputs) {
             return Ok(());
         }
         let changed = {
             let _volume = self.member.volume.lock().await;
             // Jobs change whom to follow while they hold the volume, so it is asked for only now.
-            let upstream = match self.member.upstream_name() {
+            let upstream = match self.member.feed() {
                 None => None,
-                Some(name) => match self.member.address(&name) {
+                Some(feed) => match self.member.reach(&feed) {
                     // As long as nobody knows the address, the one from before stays.
                     None => return Ok(()),
                     known => known,
@@ -225,10 +224,10 @@ impl Care {
     }
 
     fn inputs(&self) -> Inputs {
-        let following = self.member.upstream_name();
+        let upstream = self.member.feed().and_then(|feed| self.member.reach(&feed));
         Inputs {
             generation: self.member.mounted.borrow().generation,
-            upstream: following.and_then(|primary| self.member.address(&primary)),
+            upstream: upstream.map(|upstream| (upstream.host, upstream.port)),
             streaming: self.standby.streaming,
         }
     }

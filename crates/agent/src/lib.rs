@@ -8,6 +8,7 @@
 //! - the `keeper` looks after the running Postgres: configuration, roles, slots, status;
 //! - the `pooler` task looks after the connection pooler beside Postgres;
 //! - the `proxy` task looks after the files of Envoy in front of both;
+//! - the `upstream` task asks what a standby cluster streams from;
 //! - the `publisher` writes this member's role and status to its Pod;
 //! - the `wire` carries the machine's messages between the members, over mutual TLS;
 //! - the `rest` server answers probes and people from what the others left in the member's view.
@@ -42,6 +43,7 @@ mod route;
 mod run;
 mod server_tls;
 mod settings;
+mod upstream;
 mod view;
 mod watching;
 mod wire;

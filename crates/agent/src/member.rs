@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use howdah_ha::machine::{Data, Member as Number, PgView, Read, Settings};
+use howdah_ha::machine::{Data, Member as Number, PgView, Read, Settings, Source};
 use howdah_postgres::{Configuration, Instance, Postmaster, Synchronous, Upstream};
 use howdah_types::InstanceName;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -43,6 +43,8 @@ pub(crate) enum Input {
     Settings(Settings),
     /// The process of another member ended.
     Gone(Number),
+    /// What a standby cluster streams from was asked.
+    Source(Option<Source>),
     /// People want this copy to be replaced.
     Reinitialise,
     /// A postmaster ended.
@@ -62,18 +64,43 @@ pub(crate) struct Running {
 /// What Postgres shall be configured for, besides what is mounted.
 #[derive(Debug, Clone)]
 pub(crate) struct Desired {
-    /// The member to receive from.
-    pub(crate) upstream: Option<InstanceName>,
+    /// Whom to receive from.
+    pub(crate) upstream: Option<Feed>,
     /// Who acknowledges.
     pub(crate) synchronous: Synchronous,
     /// True if clients are let in.
     pub(crate) admits: bool,
 }
 
-/// Another member whose address nobody knows.
+/// Whom a standby receives from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// Another member.
+    Member(InstanceName),
+    /// The source of a standby cluster.
+    Source,
+}
+
+impl std::fmt::Display for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Member(name) => name.fmt(f),
+            Self::Source => f.write_str("the source"),
+        }
+    }
+}
+
+/// Where the source of a standby cluster is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// Whom to receive from is known, and where that is, is not.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} has no address")]
-pub struct NoAddress(pub(crate) InstanceName);
+pub struct NoAddress(pub(crate) Feed);
 
 /// This member of the cluster.
 pub(crate) struct Member {
@@ -85,6 +112,8 @@ pub(crate) struct Member {
     pub(crate) mounted: watch::Sender<Arc<Mounted>>,
     pub(crate) peers: watch::Sender<Peers>,
     pub(crate) view: watch::Sender<View>,
+    /// Where the source of a standby cluster is; none for an ordinary cluster, or as long as that is not known.
+    pub(crate) source: watch::Sender<Option<Place>>,
     /// Held while files of the volume change. A stop does not need it.
     pub(crate) volume: tokio::sync::Mutex<()>,
     /// Makes the keeper look at once.
@@ -95,6 +124,8 @@ pub(crate) struct Member {
     pub(crate) pooler: Hints,
     known: Mutex<Known>,
     unsettled: AtomicBool,
+    /// True once the API told the Pods since this agent started.
+    told: AtomicBool,
     beat: Mutex<Instant>,
 }
 
@@ -131,6 +162,7 @@ impl Member {
             mounted: watch::Sender::new(Arc::new(mounted)),
             peers: watch::Sender::new(None),
             view: watch::Sender::new(View::new()),
+            source: watch::Sender::new(None),
             volume: tokio::sync::Mutex::new(()),
             look: Notify::new(),
             observe: Notify::new(),
@@ -151,6 +183,7 @@ impl Member {
                 lease: None,
             }),
             unsettled: AtomicBool::new(true),
+            told: AtomicBool::new(false),
             beat: Mutex::new(Instant::now()),
         }
     }
@@ -240,14 +273,67 @@ impl Member {
         }
     }
 
-    /// The member to receive from, by name.
-    pub(crate) fn upstream_name(&self) -> Option<InstanceName> {
+    /// Whom to receive from, by name.
+    pub(crate) fn feed(&self) -> Option<Feed> {
         self.known.lock().desired.upstream.clone()
     }
 
-    /// The member to receive from.
+    /// Whom to receive from.
     pub(crate) fn upstream(&self) -> Option<Number> {
-        self.upstream_name().as_ref().and_then(ids::number)
+        match self.feed()? {
+            Feed::Member(name) => ids::number(&name),
+            Feed::Source => Some(Number::SOURCE),
+        }
+    }
+
+    /// The number of the machine, by name.
+    pub(crate) fn feed_of(&self, number: Number) -> Feed {
+        if number == Number::SOURCE {
+            Feed::Source
+        } else {
+            Feed::Member(ids::name(&self.cluster.name, number))
+        }
+    }
+
+    /// How to get into that Postgres, if it is known where it is.
+    pub(crate) fn reach(&self, feed: &Feed) -> Option<Upstream> {
+        match feed {
+            Feed::Member(name) => Some(self.upstream_at(self.address(name)?)),
+            Feed::Source => {
+                let place = self.source.borrow().clone()?;
+                let credentials = self.mounted.borrow().credentials.clone();
+                Some(Upstream {
+                    host: place.host,
+                    port: place.port,
+                    user: credentials.replication.name,
+                    password: credentials.replication.password,
+                    outside: Some(credentials.superuser),
+                })
+            }
+        }
+    }
+
+    /// The same, waited for a little.
+    pub(crate) async fn await_feed(&self, feed: &Feed) -> Result<Upstream, NoAddress> {
+        match feed {
+            Feed::Member(name) => self.await_address(name).await,
+            Feed::Source => {
+                let mut source = self.source.subscribe();
+                let known = source.wait_for(Option::is_some);
+                // Whether time was up shows below.
+                let _ = tokio::time::timeout(API, known).await;
+            }
+        }
+        self.reach(feed).ok_or_else(|| NoAddress(feed.clone()))
+    }
+
+    /// True once the API told the Pods: what was remembered may be out of date.
+    pub(crate) fn knows_pods(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn told_pods(&self) {
+        self.told.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_data(&self, data: Data) {
@@ -357,12 +443,10 @@ impl Member {
         self.peers.borrow().as_ref()?.get(member)?.address
     }
 
-    /// The address of a member, waited for a little.
-    pub(crate) async fn await_address(&self, member: &InstanceName) -> Result<IpAddr, NoAddress> {
+    /// Waits a little for the address of a member.
+    async fn await_address(&self, member: &InstanceName) {
         self.await_peers(|peers| peers.get(member).is_some_and(|peer| peer.address.is_some()))
             .await;
-        self.address(member)
-            .ok_or_else(|| NoAddress(member.clone()))
     }
 
     async fn await_peers(&self, meets: impl Fn(&BTreeMap<InstanceName, Peer>) -> bool) {
@@ -392,9 +476,8 @@ impl Member {
             .collect()
     }
 
-    /// The configuration that the mounted files and the machine ask for, with the upstream at that
-    /// address.
-    pub(crate) fn configuration(&self, upstream: Option<IpAddr>) -> Configuration {
+    /// The configuration that the mounted files and the machine ask for, with that upstream.
+    pub(crate) fn configuration(&self, upstream: Option<Upstream>) -> Configuration {
         let mounted = self.mounted.borrow();
         let known = self.known.lock();
         let mut parameters = mounted.parameters.clone();
@@ -407,23 +490,15 @@ impl Member {
         Configuration {
             parameters,
             hba: behind.unwrap_or(&mounted.hba).clone(),
-            upstream: upstream.map(|address| upstream_of(&mounted, address)),
+            upstream,
             synchronous: known.desired.synchronous.clone(),
             admits: known.desired.admits,
         }
     }
 
     /// How to get into another member's Postgres.
-    pub(crate) fn upstream_at(&self, address: IpAddr) -> Upstream {
-        upstream_of(&self.mounted.borrow(), address)
-    }
-}
-
-fn upstream_of(mounted: &Mounted, address: IpAddr) -> Upstream {
-    let replication = &mounted.credentials.replication;
-    Upstream {
-        address,
-        user: replication.name.clone(),
-        password: replication.password.clone(),
+    fn upstream_at(&self, address: IpAddr) -> Upstream {
+        let role = self.mounted.borrow().credentials.replication.clone();
+        Upstream::member(address, role)
     }
 }

@@ -14,6 +14,7 @@ use self::commits::Commits;
 use crate::chain::Chain;
 use crate::ids;
 use crate::member::{Input, Member, Running};
+use crate::view::REPLICATING;
 
 /// The pause between two looks when nothing is about to change.
 const REST: Duration = Duration::from_millis(500);
@@ -118,7 +119,8 @@ impl Observer {
         };
         let duty = session.duty().await?;
         let place = member.instance.place(session).await?;
-        let standbys = if duty.in_recovery {
+        let leads = !duty.in_recovery || member.view.borrow().ha.phase == REPLICATING;
+        let standbys = if !leads {
             Default::default()
         } else {
             let streaming = session.standbys().await?;
@@ -177,7 +179,7 @@ fn server(member: &Member, duty: &Duty) -> Server {
     }
 }
 
-fn position(place: Place) -> Position {
+pub(crate) fn position(place: Place) -> Position {
     let point = |timeline, lsn| Point { timeline, lsn };
     Position {
         end: point(place.timeline, place.lsn),

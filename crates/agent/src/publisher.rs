@@ -75,7 +75,7 @@ async fn bring_up_to_date(member: &Member) -> Result<(), cluster::Error> {
 fn wanted(member: &Member) -> Wanted {
     let view = member.view.borrow();
     Wanted {
-        role: view.role.map(crate::view::Role::word),
+        role: view.role.map(crate::view::Role::label),
         status: view.annotation(&member.config.pod_ip),
     }
 }

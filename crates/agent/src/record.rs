@@ -21,6 +21,8 @@ const SYSTEM: &str = "howdah.io/system-identifier";
 const VERSION: &str = "howdah.io/record-version";
 const HISTORY: &str = "howdah.io/history";
 const CURRENT: &str = "2";
+/// The same of a standby cluster, which agents of before would take for an ordinary one.
+const REPLICATING: &str = "3";
 /// The format before this one: no cohort, and only ever one primary.
 const FORMER: &str = "1";
 /// The longest record that is read, in bytes.
@@ -60,7 +62,7 @@ fn read(lease: &Lease) -> Result<(Record, Version), Error> {
     let annotations = lease.metadata.annotations.as_ref().unwrap_or(&none);
     let get = |name: &'static str| annotations.get(name).ok_or(Error::Missing(name));
     let record = match get(VERSION)?.as_str() {
-        CURRENT => parse(get(RECORD)?)?,
+        CURRENT | REPLICATING => parse(get(RECORD)?)?,
         FORMER => former(annotations)?,
         other => return Err(Error::Format(other.to_owned())),
     };
@@ -123,6 +125,7 @@ fn former(annotations: &BTreeMap<String, String>) -> Result<Record, Error> {
         fenced: [].into(),
         intent: None,
         wait_out: None,
+        replicates: false,
     })
 }
 
@@ -147,7 +150,7 @@ pub(crate) fn content(
 ) -> Result<Value, Error> {
     let holder = ids::name(cluster, record.holder.member).to_string();
     let mut annotations = json!({
-        VERSION: CURRENT,
+        VERSION: if record.replicates { REPLICATING } else { CURRENT },
         RECORD: serde_json::to_string(record).map_err(Error::Json)?,
         EPOCH: record.epoch.to_string(),
         PRIMARY: holder,
@@ -168,7 +171,8 @@ pub(crate) fn content(
     let before = known
         .and_then(|lease| read(lease).ok())
         .map(|(before, _)| before);
-    if before.as_ref().map(|before| before.holder) != Some(record.holder) {
+    let leads = |record: &Record| (record.holder, record.replicates);
+    if before.as_ref().map(leads) != Some(leads(record)) {
         spec["acquireTime"] = at.clone().into();
         let changes = changed(known, before.as_ref(), record, &holder, at);
         annotations[HISTORY] = serde_json::to_string(&changes).map_err(Error::Json)?.into();
@@ -186,6 +190,8 @@ fn changed(
     let mut changes = known.map(history).unwrap_or_default();
     let reason = match before {
         None => "created",
+        Some(before) if before.replicates && !record.replicates => "promoted",
+        Some(before) if record.replicates && !before.replicates => "a standby cluster from now on",
         Some(before) if before.intent.is_some() => "asked for",
         Some(before) if before.released => "released by the one before",
         Some(_) => "the one before was silent",

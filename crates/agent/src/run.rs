@@ -29,7 +29,7 @@ use crate::mounted::{self, Files, Mounted};
 use crate::wire::{self, Incoming, Wire, WireConfig};
 use crate::{
     clock, disk, ids, jobs, keeper, observer, pooler, proxy, publisher, remembered, rest, settings,
-    watching, wishes,
+    upstream, watching, wishes,
 };
 
 /// The pause before something at the start is tried again.
@@ -182,6 +182,7 @@ async fn drive(
     tasks.spawn(settings::follow(Arc::clone(&member)));
     tasks.spawn(observer::observe(Arc::clone(&member)));
     tasks.spawn(disk::probe(Arc::clone(&member)));
+    tasks.spawn(upstream::watch(Arc::clone(&member)));
     tasks.spawn(wishes::fulfil(Arc::clone(&member)));
     tasks.spawn(publisher::publish(Arc::clone(&member)));
     tasks.spawn(pooler::tend(Arc::clone(&member)));

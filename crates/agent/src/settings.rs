@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use howdah_ha::machine::{Member as Number, Policy, Settings, Timing};
+use howdah_types::ClusterName;
 use serde::Deserialize;
 use tracing::warn;
 
@@ -16,7 +17,7 @@ use crate::peers::Peer;
 const LONGEST: usize = 16 << 10;
 
 /// How a cluster replicates, as the operator writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replication {
     #[serde(default)]
@@ -25,6 +26,22 @@ pub(crate) struct Replication {
     #[serde(default)]
     profile: Profile,
     maximum_lag_on_failover: Option<u64>,
+    /// The source of a standby cluster.
+    pub(crate) replicate_from: Option<ReplicateFrom>,
+}
+
+/// What a standby cluster streams from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ReplicateFrom {
+    /// Another cluster of the namespace.
+    Cluster(ClusterName),
+    /// A Postgres elsewhere.
+    External {
+        /// Name or address.
+        host: String,
+        port: u16,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -66,7 +83,7 @@ impl Replication {
     }
 
     /// `others` is how many other members may acknowledge what this one writes.
-    fn policy(self, others: usize) -> Policy {
+    fn policy(&self, others: usize) -> Policy {
         let wanted = self.sync_instances.unwrap_or(1).max(1);
         let all = u16::try_from(others).unwrap_or(u16::MAX).max(1);
         match self.mode {
@@ -78,7 +95,7 @@ impl Replication {
         }
     }
 
-    fn timing(self) -> Timing {
+    fn timing(&self) -> Timing {
         match self.profile {
             Profile::Fast => Timing::FAST,
             Profile::Fleet => Timing::FLEET,
@@ -87,7 +104,7 @@ impl Replication {
 }
 
 /// The settings as they are now; none until the Pods are known.
-pub(crate) fn settings(member: &Member, replication: Replication) -> Option<Settings> {
+pub(crate) fn settings(member: &Member, replication: &Replication) -> Option<Settings> {
     let peers = member.peers.borrow();
     let pods = peers.as_ref()?;
     let all = |wanted: fn(&Peer) -> bool| -> BTreeSet<Number> {
@@ -110,6 +127,10 @@ pub(crate) fn settings(member: &Member, replication: Replication) -> Option<Sett
         policy,
         timing: replication.timing(),
         maximum_lag: replication.maximum_lag_on_failover,
+        // What was remembered from before may be out of date, and this decides whether anybody is writable.
+        replicates: member
+            .knows_pods()
+            .then_some(replication.replicate_from.is_some()),
     })
 }
 
@@ -133,7 +154,9 @@ pub(crate) async fn follow(member: Arc<Member>) {
                 }
             }
         }
-        let settings = replication.and_then(|replication| settings(&member, replication));
+        let settings = replication
+            .as_ref()
+            .and_then(|replication| settings(&member, replication));
         if let Some(settings) = settings {
             member.tell(Input::Settings(settings));
         }
@@ -145,7 +168,7 @@ pub(crate) async fn follow(member: Arc<Member>) {
 }
 
 /// The Pod says it at once; the mounted file, which may lag, also when the API is away.
-fn wanted(member: &Member) -> Result<Replication, Error> {
+pub(crate) fn wanted(member: &Member) -> Result<Replication, Error> {
     let own = member.own_pod().and_then(|pod| pod.replication);
     let text = own.or_else(|| member.mounted.borrow().replication.clone());
     Replication::parse(text.as_deref().unwrap_or("{}"))
@@ -160,6 +183,7 @@ pub(crate) fn before_the_pods() -> Settings {
         policy: Policy::Async,
         timing: Timing::FAST,
         maximum_lag: None,
+        replicates: None,
     }
 }
 
@@ -190,6 +214,34 @@ mod tests {
         }
         assert!(Replication::parse(r#"{"mode":"best"}"#).is_err());
         assert!(Replication::parse(&" ".repeat(LONGEST + 1)).is_err());
+    }
+
+    #[test]
+    fn a_standby_cluster_is_told_its_source() {
+        for (text, source) in [
+            ("{}", None),
+            (
+                r#"{"replicateFrom":{"cluster":"a"}}"#,
+                Some(ReplicateFrom::Cluster("a".parse().unwrap())),
+            ),
+            (
+                r#"{"replicateFrom":{"external":{"host":"db.example","port":6000}}}"#,
+                Some(ReplicateFrom::External {
+                    host: "db.example".to_owned(),
+                    port: 6000,
+                }),
+            ),
+        ] {
+            let replication = Replication::parse(text).unwrap();
+            assert_eq!(replication.replicate_from, source, "{text}");
+        }
+        for text in [
+            r#"{"replicateFrom":{"cluster":"A/b"}}"#,
+            r#"{"replicateFrom":{"external":{"host":"a","port":70000}}}"#,
+            r#"{"replicateFrom":{}}"#,
+        ] {
+            assert!(Replication::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use howdah_postgres::{PendingRestart, Standing, Status};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+/// The state of the machine in which it leads a standby cluster.
+pub(crate) const REPLICATING: &str = "replicating";
 /// For how long a status that is not renewed counts.
 const FRESH: Duration = Duration::from_secs(15);
 /// For how long the driver may be silent.
@@ -50,16 +52,33 @@ impl Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Primary,
+    /// Leads a standby cluster: it streams from the source, and the others from it.
+    StandbyLeader,
     Replica,
 }
 
 impl Role {
-    /// The value of the Pod's label, and Patroni's word.
+    /// The value of the Pod's label. Clients of a standby cluster are sent to its leader as to a primary, as with
+    /// Patroni.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Primary | Self::StandbyLeader => "primary",
+            Self::Replica => "replica",
+        }
+    }
+
+    /// Patroni's word.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Primary => "primary",
+            Self::StandbyLeader => "standby_leader",
             Self::Replica => "replica",
         }
+    }
+
+    /// True if clients are sent to it, and the others stream from it.
+    pub(crate) fn leads(self) -> bool {
+        self != Self::Replica
     }
 }
 
@@ -100,6 +119,7 @@ impl HaView {
                 ha::Phase::Candidate(_) => "candidate",
                 ha::Phase::Promoting(_) => "promoting",
                 ha::Phase::Primary(_) => "primary",
+                ha::Phase::Replicating(_) => REPLICATING,
                 ha::Phase::Fenced(_) => "fenced",
                 ha::Phase::Rejoin(_) => "rejoin",
                 ha::Phase::Quarantine => "quarantine",
@@ -118,6 +138,7 @@ impl HaView {
         match self.phase {
             "init" => None,
             "primary" => Some(Role::Primary),
+            REPLICATING => Some(Role::StandbyLeader),
             _ => Some(Role::Replica),
         }
     }
@@ -175,6 +196,11 @@ impl View {
         self.is_up(now) && self.role == Some(Role::Primary) && self.routed
     }
 
+    /// True if this leads a standby cluster, and clients are sent here.
+    pub(crate) fn is_standby_leader(&self, now: Instant) -> bool {
+        self.is_up(now) && self.role == Some(Role::StandbyLeader) && self.routed
+    }
+
     /// True if this is a standby that answers.
     pub(crate) fn is_replica(&self, now: Instant) -> bool {
         self.is_up(now) && self.role == Some(Role::Replica)
@@ -187,8 +213,8 @@ impl View {
             .status
             .as_ref()
             .is_some_and(|(status, _)| status.is_streaming());
-        self.is_primary(now)
-            || self.is_replica(now) && (streams || self.contact == Contact::Unreachable)
+        let standby = self.is_replica(now) || self.is_standby_leader(now);
+        self.is_primary(now) || standby && (streams || self.contact == Contact::Unreachable)
     }
 
     /// True if a restart of the container is no help: the driver lives, and Postgres, if it runs,

@@ -70,7 +70,15 @@ async fn follow_pods(
         match event {
             watcher::Event::Init => listed.clear(),
             watcher::Event::InitApply(pod) => listed.extend(peers::read(&pod)),
-            watcher::Event::InitDone => publish(member, |peers| *peers = listed.clone()),
+            watcher::Event::InitDone => {
+                let first = !member.knows_pods();
+                member.told_pods();
+                publish(member, |peers| *peers = listed.clone());
+                if first {
+                    // What was remembered may be just what is told.
+                    member.peers.send_modify(|_| {});
+                }
+            }
             watcher::Event::Apply(pod) => publish(member, |peers| peers.extend(peers::read(&pod))),
             watcher::Event::Delete(pod) => {
                 if let Some((name, _)) = peers::read(&pod) {

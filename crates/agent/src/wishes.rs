@@ -98,7 +98,7 @@ async fn restart(member: &Member) -> Result<(), String> {
 }
 
 fn reinitialise(member: &Member) -> Result<(), String> {
-    if member.view.borrow().role == Some(Role::Primary) {
+    if member.view.borrow().role.is_some_and(Role::leads) {
         return Err("this instance is the primary".to_owned());
     }
     info!("making a new copy, as people asked");

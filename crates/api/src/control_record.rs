@@ -34,6 +34,8 @@ pub struct ControlRecord {
     pub fenced: BTreeSet<u32>,
     /// What people asked for.
     pub intent: Option<Intent>,
+    /// Whether the cluster is a standby of another one: the holder streams from there, and nobody takes writes.
+    pub replicates: bool,
 }
 
 /// What people asked for.
@@ -75,6 +77,7 @@ impl ControlRecord {
             paused: flag("paused"),
             fenced: instances(&value["fenced"]),
             intent: intent(&value["intent"]),
+            replicates: flag("replicates"),
         })
     }
 }
@@ -155,7 +158,7 @@ mod tests {
             "cohort": {"standbys": [0, 2], "acks": 1, "writer": 1, "timeline": 3,
                 "floor": {"timeline": 3, "lsn": "0/3000000"}},
             "older": [], "serving": true, "released": false, "paused": true, "fenced": [2],
-            "intent": {"Switchover": {"to": 2}},
+            "intent": {"Switchover": {"to": 2}}, "replicates": true,
         });
         let expected = ControlRecord {
             epoch: 7,
@@ -168,6 +171,7 @@ mod tests {
             paused: true,
             fenced: [2].into(),
             intent: Some(Intent::Switchover { to: Some(2) }),
+            replicates: true,
         };
         assert_eq!(read(&record), expected);
     }

@@ -65,6 +65,12 @@ pub enum Kind {
     Unsync(usize),
     /// A member is scaled in, and out again at the end.
     Scale(usize),
+    /// People change their mind on whether the cluster is a standby of its source, until the end.
+    Replicate,
+    /// The source of a standby cluster does not answer.
+    SourceAway,
+    /// It fails over, to a new timeline.
+    SourceFailover,
 }
 
 /// A fault with its time.

@@ -1,6 +1,6 @@
 //! Work on Postgres that an agent orders: how long it takes, and what it does.
 
-use howdah_ha::machine::{Event, Job, JobEnd, Point};
+use howdah_ha::machine::{Event, Job, JobEnd, Member, Point};
 use howdah_types::{SystemIdentifier, Timeline};
 
 use crate::ledger::Oracle;
@@ -12,7 +12,9 @@ impl World {
     pub(crate) fn begin_job(&mut self, node: usize, job: Job) {
         self.tell(|_| format!("m{node} does {job:?}"));
         let delay = self.duration(&job);
-        if let Job::Clone { from } = job {
+        if let Job::Clone { from } = job
+            && from != Member::SOURCE
+        {
             self.judge_replacement(node, index(from));
         }
         let pg = &mut self.nodes[node].pg;
@@ -129,6 +131,8 @@ impl World {
                 self.kill_postgres(node);
                 JobEnd::Done
             }
+            Job::Rewind { from, .. } if from == Member::SOURCE => self.copy_of_source(node, true),
+            Job::Clone { from } if from == Member::SOURCE => self.copy_of_source(node, false),
             Job::Rewind { from, fork } => self.rewind(node, index(from), fork),
             Job::Clone { from } => self.copy_from(node, index(from)),
             _ => JobEnd::Failed,
@@ -246,7 +250,7 @@ impl World {
     fn source(&self, node: usize, from: usize) -> Option<Copy> {
         let reachable = self.passes(node, from) && self.passes(from, node);
         let source = &self.nodes[from];
-        let serves = source.runs() && !source.pg.frozen && source.pg.running == Running::Primary;
+        let serves = source.runs() && !source.pg.frozen && self.feeds(from);
         let mut copy = source.pg.copy.clone().filter(|_| reachable && serves)?;
         copy.truncate();
         Some(copy)

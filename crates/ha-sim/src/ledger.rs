@@ -41,6 +41,8 @@ pub enum Oracle {
     Obeys,
     /// In the async mode nobody takes over who is known to lag by more than people put up with.
     LagWithinLimit,
+    /// Nobody is promoted in a standby cluster, and its copies are those of its source.
+    SourceFollowed,
 }
 
 /// A promise that was broken.
@@ -84,6 +86,9 @@ pub(crate) struct Ledger {
     pub(crate) excused: BTreeSet<Txn>,
     /// How many acknowledgements the record promises for each epoch.
     pub(crate) promised: BTreeMap<Epoch, u16>,
+    /// Who led a standby cluster, and in which epochs nobody may be writable.
+    pub(crate) led: BTreeSet<Holder>,
+    pub(crate) replicating: BTreeSet<Epoch>,
     /// The newest epoch that people forced.
     pub(crate) forced: Option<Epoch>,
 }

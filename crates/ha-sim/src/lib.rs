@@ -9,6 +9,7 @@
 //! | `kube` | the API server: compare-and-set, late watches, lost answers, deletion, restore |
 //! | `postgres`, `streaming` | logs over timelines, WAL senders and receivers, synchronous commit |
 //! | `node`, `jobs` | processes, volumes, clocks, the guard, and the driver that executes actions |
+//! | `source` | what a standby cluster streams from |
 //! | `faults` | what goes wrong and when |
 //! | `ledger`, `oracles` | what clients were told, and the promises that must hold |
 //! | `world` | time, and everything that happens in it; `people`: what they and the operator do |
@@ -62,10 +63,11 @@ mod oracles;
 mod postgres;
 mod rng;
 mod shrinking;
+mod source;
 mod streaming;
 mod world;
 
 pub use faults::{Fault, Kind};
 pub use ledger::{Oracle, Violation};
 pub use shrinking::shrink;
-pub use world::{Outcome, Setup, run, run_with};
+pub use world::{Outcome, Setup, has_source, run, run_with};

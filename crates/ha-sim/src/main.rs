@@ -33,6 +33,9 @@ struct Args {
     /// End after so many failures
     #[arg(long, default_value_t = 10)]
     failures: u64,
+    /// Play those alone that have a source which the cluster is, or becomes, a standby of
+    #[arg(long, conflicts_with_all = ["seed", "mutations"])]
+    replicating: bool,
     /// Look for a seed that notices the loss of each rule, among so many
     #[arg(long, conflicts_with = "seed")]
     mutations: Option<u64>,
@@ -140,6 +143,9 @@ fn many(args: &Args) -> bool {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= end {
                         break;
+                    }
+                    if args.replicating && !howdah_ha_sim::has_source(seed) {
+                        continue;
                     }
                     let told = args.progress.filter(|step| *step > 0);
                     if told.is_some_and(|step| seed > args.from && seed.is_multiple_of(step)) {

@@ -46,6 +46,11 @@ pub fn setup(rule: Rule, seed: u64) -> Setup {
             _ => 3,
         }),
         faults,
+        source: match rule {
+            Rule::ReplicatesReadOnly => Some(true),
+            Rule::SameSystem => Some(false),
+            _ => None,
+        },
         maximum_lag: (rule == Rule::LagWithinLimit).then_some(3),
         ..Setup::default()
     }
@@ -112,6 +117,10 @@ fn scenario(rule: Rule, rng: &mut Rng) -> Option<Vec<Fault>> {
             (Kind::Isolate(0, false), 0, 12_000),
             (Kind::KillPostgres(0), 200 + rng.between(0, 800), 1500),
         ],
+        // The leader dies while the cluster replicates.
+        Rule::ReplicatesReadOnly => vec![(Kind::PowerLoss(0), rng.between(0, 2000), 20_000)],
+        // People want the cluster to be a standby of another system.
+        Rule::SameSystem => vec![(Kind::Replicate, rng.between(0, 2000), 25_000)],
         // Both lag by little in time, and by more than the limit.
         Rule::LagWithinLimit => vec![
             (Kind::SlowStandby(1), 0, 20_000),

@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) reported: Option<howdah_ha::Epoch>,
     /// The farthest place of a serving holder that this life of the agent heard.
     pub(crate) heard: Option<Point>,
+    /// When it next asks the source of a standby cluster.
+    pub(crate) ask_at: u64,
 }
 
 impl Node {
@@ -82,6 +84,7 @@ impl Node {
             sealed: None,
             reported: None,
             heard: None,
+            ask_at: 0,
         }
     }
 

@@ -68,6 +68,18 @@ impl World {
             let what = format!("{member} is no voter and is named");
             self.ledger.broken(Oracle::Obeys, now, what);
         }
+        if record.replicates {
+            self.ledger.led.insert(record.holder);
+            self.ledger.replicating.insert(record.epoch);
+        }
+        if record.replicates && before.as_ref().is_some_and(|before| !before.replicates) {
+            self.excuse_demotion();
+        }
+        let judged = |before: &Record| before.replicates && before.older.is_empty();
+        if !record.replicates && before.as_ref().is_some_and(judged) {
+            // What the source has besides is given up with it.
+            self.excuse_what_is_missing(record);
+        }
         let changed = before
             .as_ref()
             .is_some_and(|before| before.holder != record.holder);
@@ -153,6 +165,10 @@ impl World {
     /// People decided that what the member lacks is lost.
     fn excuse_forced(&mut self, record: &Record) {
         self.ledger.forced = Some(record.epoch);
+        self.excuse_what_is_missing(record);
+    }
+
+    fn excuse_what_is_missing(&mut self, record: &Record) {
         let Some(copy) = &self.nodes[index(record.holder.member)].pg.copy else {
             return;
         };
@@ -224,6 +240,11 @@ impl World {
     }
 
     fn judge_holder(&mut self, node: usize, does: &str) {
+        let epoch = self.epoch_of(node);
+        if epoch.is_some_and(|epoch| self.ledger.replicating.contains(&epoch)) {
+            let what = format!("m{node} {does} in a standby cluster");
+            self.ledger.broken(Oracle::SourceFollowed, self.now, what);
+        }
         let holder = self.nodes[node].agent.as_ref().map(|agent| agent.holder);
         let epoch = self.epoch_of(node);
         let held = epoch.and_then(|epoch| self.ledger.holders.get(&epoch).copied());
@@ -340,6 +361,11 @@ impl World {
 
     /// O7: the leftovers of an old timeline are not archived past its fork.
     pub(crate) fn judge_leftovers(&mut self, node: usize, source: &Copy, fork: Option<Lsn>) {
+        let stored = self.kube.stored.as_ref();
+        if stored.is_some_and(|(record, _)| record.replicates) {
+            // What the source wrote is archived there.
+            return;
+        }
         let Some(own) = &self.nodes[node].pg.copy else {
             return;
         };
@@ -356,6 +382,7 @@ impl World {
         let served = self.ledger.served.iter();
         let serves = served
             .map(|(_, holder)| index(holder.member))
+            .chain(self.ledger.led.iter().map(|holder| index(holder.member)))
             .any(|member| member == from);
         if pg.copy.is_some() && !pg.unfinished && !serves {
             let what = format!("m{node} replaces its copy by that of m{from}, which never served");
@@ -370,6 +397,11 @@ impl World {
         let kept = others
             .filter_map(|other| self.nodes[other].pg.copy.as_ref())
             .any(complete);
+        let kept = kept
+            || self
+                .source
+                .as_ref()
+                .is_some_and(|source| complete(&source.copy));
         let own = self.nodes[node].pg.copy.as_ref();
         if own.is_some_and(complete) && !kept {
             let what = format!("m{node} replaces the last complete copy");
@@ -387,6 +419,15 @@ impl World {
             self.ledger.broken(Oracle::RouteMonotone, self.now, what);
         }
         self.ledger.route = Some(epoch);
+    }
+
+    /// True if the cluster is as it is told to be.
+    pub(crate) fn is_well_at_end(&self) -> bool {
+        if self.ends_as_standby() {
+            self.is_well_as_standby()
+        } else {
+            self.is_well()
+        }
     }
 
     /// True if a primary serves, acknowledged just now, and all others stream from it.
@@ -418,7 +459,7 @@ impl World {
 
     /// O10 and O11.
     pub(crate) fn judge_end(&mut self) {
-        if !self.healed || !self.is_well() {
+        if !self.healed || !self.is_well_at_end() {
             let what = format!("not well at the end: {}", self.summary());
             self.ledger.broken(Oracle::Heals, self.now, what);
         }

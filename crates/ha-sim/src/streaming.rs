@@ -3,6 +3,7 @@
 use crate::ledger::{Acked, Oracle};
 use crate::node::member;
 use crate::postgres::{Running, Sender, Txn, count};
+use crate::source::is_source;
 use crate::world::{Happening, SECOND, World};
 
 /// The pause before a receiver tries again.
@@ -78,6 +79,15 @@ impl World {
         self.later(delay, Happening::Stream(node, conn));
     }
 
+    /// True if others get WAL from that node: from a standby where there may be a standby cluster.
+    pub(crate) fn feeds(&self, node: usize) -> bool {
+        match self.nodes[node].pg.running {
+            Running::Stopped => false,
+            Running::Standby => self.source.is_some(),
+            Running::Primary => true,
+        }
+    }
+
     fn retry(&mut self, node: usize, conn: u64) {
         self.later(RETRY, Happening::Stream(node, conn));
     }
@@ -91,11 +101,17 @@ impl World {
         if this.pg.conn != conn || this.pg.running != Running::Standby || !this.powered {
             return;
         }
+        if is_source(upstream) {
+            if !this.runs() || this.pg.frozen || this.full {
+                return self.retry(node, conn);
+            }
+            return self.stream_from_source(node, conn);
+        }
         let source = &self.nodes[upstream];
         let reachable = self.passes(node, upstream) && self.passes(upstream, node);
         let stands = !this.runs() || this.pg.frozen || !source.runs() || source.pg.frozen;
         let stands = stands || this.full;
-        if stands || !reachable || source.pg.running != Running::Primary {
+        if stands || !reachable || !self.feeds(upstream) {
             self.retry(node, conn);
             return;
         }
@@ -121,6 +137,12 @@ impl World {
     /// A sender starts for a new connection; one that was ended means a new connection.
     fn handshake(&mut self, node: usize, upstream: usize, conn: u64) {
         let now = self.now;
+        if self.source.is_some()
+            && let Some(copy) = &mut self.nodes[node].pg.copy
+        {
+            // What was received from another, and never flushed, is received anew from here.
+            copy.truncate();
+        }
         let flushed = self.nodes[node]
             .pg
             .copy
@@ -182,12 +204,18 @@ impl World {
         };
         copy.flushed = copy.flushed.max(upto.min(copy.log.len()));
         this.pg.aside = None;
+        if self.source.is_some() {
+            self.wake_receivers(node);
+        }
+        let this = &mut self.nodes[node];
         let upstream = this.pg.upstream;
         if this.pg.conn != conn {
             return;
         }
         if let Some(upstream) = upstream {
-            self.later(delay, Happening::Acknowledge(node, upstream, conn, upto));
+            if !is_source(upstream) {
+                self.later(delay, Happening::Acknowledge(node, upstream, conn, upto));
+            }
             let pause = if self.nodes[node].slow {
                 300_000
             } else {

@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, Oracle, Violation};
 use crate::node::Node;
 use crate::postgres::Txn;
 use crate::rng::Rng;
+use crate::source::Source;
 
 pub(crate) const SECOND: u64 = 1_000_000;
 /// The faults lie between these times.
@@ -22,6 +23,9 @@ const START: u64 = 10 * SECOND;
 const END: u64 = 45 * SECOND;
 /// The longest that healing may take.
 const HEALING: u64 = 45 * SECOND;
+/// With a source outside of the cluster: a demotion at the end has an ordered stop, a rewind of the leader and one of
+/// each other member, each of which may take long.
+const HEALING_WITH_SOURCE: u64 = 120 * SECOND;
 
 /// What to play.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +44,15 @@ pub struct Setup {
     pub policy: Option<Policy>,
     /// A number of members in place of the drawn one.
     pub nodes: Option<usize>,
+    /// A source in place of the drawn one: true if it is the system that the cluster begins with.
+    pub source: Option<bool>,
     /// By how much who takes over in the async mode may lag; some drawn runs have such a limit of their own.
     pub maximum_lag: Option<u64>,
+}
+
+/// True if a drawn run of that seed has a source outside of the cluster.
+pub fn has_source(seed: u64) -> bool {
+    seed % 8 == 5
 }
 
 /// How a run ended.
@@ -68,6 +79,7 @@ pub(crate) enum Happening {
     Boot(usize),
     Configure(usize),
     Seen(usize, u64, Box<PgView>),
+    SourceSeen(usize, u64, Option<Box<howdah_ha::machine::Source>>),
     Deliver(usize, Holder, Message),
     ApiArrive(usize, u64, u64, Request),
     ApiReply(usize, u64, u64, ApiEnd),
@@ -123,6 +135,10 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) timing: Timing,
     pub(crate) maximum_lag: Option<u64>,
+    /// What a standby cluster streams from, whether this one is told to, and shall be in the end.
+    pub(crate) source: Option<Source>,
+    pub(crate) replicates: Option<bool>,
+    pub(crate) replicates_at_end: bool,
     /// A member that never may take over.
     pub(crate) observer: Option<usize>,
     /// The members that were scaled in.
@@ -203,6 +219,9 @@ impl World {
             policy,
             timing: Timing::FAST,
             maximum_lag: setup.maximum_lag.or(limit),
+            source: None,
+            replicates: Some(false),
+            replicates_at_end: false,
             observer: observer.then_some(count - 1),
             left: BTreeSet::new(),
             observing: vec![0; count],
@@ -217,8 +236,25 @@ impl World {
             trace: Vec::new(),
             events: 0,
         };
+        world.draw_source(setup);
         world.prepare();
         world
+    }
+
+    /// Some runs have a source: most begin as a standby of it, the others with a system of their own.
+    fn draw_source(&mut self, setup: &Setup) {
+        let drawn = setup.faults.is_none() && has_source(setup.seed);
+        let own = setup.seed / 8 % 4 != 3;
+        let Some(own) = setup.source.or(drawn.then_some(own)) else {
+            return;
+        };
+        let system = howdah_types::SystemIdentifier::new(setup.seed | 1 << 62);
+        self.source = system.map(Source::new);
+        self.replicates = Some(own);
+        self.next_txn = 2;
+        if setup.faults.is_none() {
+            self.plan_source(setup.seed);
+        }
     }
 
     fn prepare(&mut self) {
@@ -237,7 +273,12 @@ impl World {
     }
 
     fn play(&mut self) {
-        let limit = END + 6 * SECOND + HEALING;
+        let healing = if self.source.is_some() {
+            HEALING_WITH_SOURCE
+        } else {
+            HEALING
+        };
+        let limit = END + 6 * SECOND + healing;
         while let Some(Reverse(Entry(at, _, happening))) = self.queue.pop() {
             if at > limit {
                 break;
@@ -249,7 +290,7 @@ impl World {
             if self.ledger.violations.iter().any(fatal) {
                 return;
             }
-            if self.healed && self.events.is_multiple_of(512) && self.is_well() {
+            if self.healed && self.events.is_multiple_of(512) && self.is_well_at_end() {
                 break;
             }
         }

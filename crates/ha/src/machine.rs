@@ -32,6 +32,7 @@
 //! | `lease`, `grants` | renewals and the authority window (I3), consent of peers |
 //! | `seal` | answering canvasses and seals (I5) |
 //! | `cohort` | changing the synchronous standbys (I7) |
+//! | `replication` | the record of a standby cluster |
 //! | `phase` | one file per agent state |
 //! | `request` | what people may change in the record, and how far that has come |
 
@@ -47,6 +48,7 @@ mod lease;
 mod message;
 mod phase;
 mod position;
+mod replication;
 mod request;
 mod seal;
 mod state;
@@ -56,11 +58,13 @@ mod work;
 pub use action::{Action, Asked, Job, Names, Refusal};
 pub use config::{Config, Policy, Settings, Timing};
 pub use control::{Cohort, Intent, Record};
-pub use event::{ApiEnd, Data, Event, JobEnd, PgView, Read, Server, Version};
+pub use event::{ApiEnd, Data, Event, JobEnd, PgView, Read, Server, Source, Version};
 pub use ids::{Boot, Holder, Member};
 pub use invariant::{Rule, Rules};
 pub use message::{Message, Report};
-pub use phase::{Candidate, Change, Fenced, Phase, Primary, Promoting, Rejoin, Restart, Stage};
+pub use phase::{
+    Candidate, Change, Fenced, Phase, Primary, Promoting, Rejoin, Replicating, Restart, Stage,
+};
 pub use position::{Point, Position};
 pub use request::{Edit, Progress, Refused, Request, edit, progress, request};
 pub use state::{Call, Durable, Given, Leader, Mark, Observed, State, Step};

@@ -16,12 +16,17 @@
 //! `maximum_lag_on_failover` matters in the `async` mode alone, and beside the rule by time, which holds
 //! in any case: a standby that lags by more than three seconds cannot take over.
 
+mod source;
+
 use howdah_api::ClusterSpec;
 use howdah_api::cluster::ReplicationMode;
+use howdah_types::ClusterName;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::invalid::Invalid;
+
+pub use source::Source;
 
 /// Field path of the user's settings in Patroni's form.
 const FIELD: &str = "spec.configurations.patroni.dynamicConfig";
@@ -78,6 +83,9 @@ pub struct Settings {
     /// Patroni's `maximum_lag_on_failover` as the user set it, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_lag_on_failover: Option<u64>,
+    /// What a standby cluster streams from; none for a cluster that takes writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicate_from: Option<Source>,
 }
 
 impl Settings {
@@ -88,12 +96,13 @@ impl Settings {
 }
 
 /// The settings of a cluster, or everything that is wrong with them.
-pub(crate) fn settings(spec: &ClusterSpec) -> Result<Settings, Vec<Invalid>> {
+pub(crate) fn settings(name: &ClusterName, spec: &ClusterSpec) -> Result<Settings, Vec<Invalid>> {
     let replication = spec.replication.clone().unwrap_or_default();
     let mode = replication.mode.unwrap_or_default();
     let nothing = Map::new();
     let config = dynamic_config(spec).unwrap_or(&nothing);
     let mut problems = Vec::new();
+    let source = source::source(name, spec);
     let mut read = |key: &str, least: u64, most: u64| {
         let number = number(config, key, least, most);
         number.unwrap_or_else(|problem| {
@@ -112,6 +121,10 @@ pub(crate) fn settings(spec: &ClusterSpec) -> Result<Settings, Vec<Invalid>> {
         retry_timeout: read(RETRY_TIMEOUT, 1, MOST_SECONDS),
         maximum_lag_on_failover: read(MAXIMUM_LAG, 0, i64::MAX.unsigned_abs()),
         profile: Profile::Default,
+        replicate_from: source.unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        }),
     };
     problems.extend(relation(&settings));
     if problems.is_empty() {
@@ -199,7 +212,7 @@ mod tests {
             "configurations": {"patroni": {"dynamicConfig": dynamic}},
         }))
         .unwrap();
-        settings(&spec)
+        settings(&"b".parse().unwrap(), &spec)
             .map(|settings| settings.json())
             .map_err(|problems| problems.into_iter().map(|p| p.message).collect())
     }

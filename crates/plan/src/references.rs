@@ -1,5 +1,8 @@
 //! Which other objects a cluster refers to, and what was found of them.
 
+mod source;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use howdah_api::cluster::{ClusterSpec, UserCredentials};
@@ -70,7 +73,7 @@ pub struct WantedSecretKey<'a> {
     /// Which key of the credentials Secret it fills; none for the service binding and for certificates.
     pub credential: Option<&'static str>,
     /// Secret and key.
-    pub selector: &'a SecretKeySelector,
+    pub selector: Cow<'a, SecretKeySelector>,
 }
 
 /// Every Secret key that a cluster names.
@@ -139,9 +142,10 @@ pub fn wanted_secret_keys(spec: &ClusterSpec) -> Vec<WantedSecretKey<'_>> {
         Some(WantedSecretKey {
             field,
             credential,
-            selector: selector?,
+            selector: Cow::Borrowed(selector?),
         })
     })
+    .chain(source::wanted_secret_keys(spec))
     .collect()
 }
 
@@ -153,6 +157,8 @@ fn password(user: Option<&UserCredentials>) -> Option<&SecretKeySelector> {
     user.and_then(|user| user.password.as_ref())
 }
 
+/// The field that names the cluster which a standby cluster streams from.
+pub(crate) const SOURCE_CLUSTER: &str = "spec.replicateFrom.instance.sgCluster";
 /// The field of the service binding's password.
 pub(crate) const BINDING_PASSWORD: &str = "spec.configurations.binding.password";
 

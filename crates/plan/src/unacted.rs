@@ -59,7 +59,11 @@ fn top_level(spec: &ClusterSpec, found: &mut Found) {
         initial.is_some_and(|data| !data.scripts.is_empty()),
         "spec.initialData.scripts",
     );
-    found.when(spec.replicate_from.is_some(), "spec.replicateFrom");
+    let source = spec.replicate_from.as_ref();
+    found.when(
+        source.is_some_and(|source| source.storage.is_some()),
+        "spec.replicateFrom.storage",
+    );
     found.when(spec.distributed_logs.is_some(), "spec.distributedLogs");
     let gates = spec.non_production_options.as_ref();
     found.when(

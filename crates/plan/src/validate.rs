@@ -75,7 +75,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
     let server_tls = problems.take(secrets::server_tls(scope));
     let binding = problems.take(binding::binding(spec, inputs.references));
     let instances = problems.take(limits::instances(spec));
-    let ha = problems.take(ha::settings(spec));
+    let ha = problems.take(ha::settings(&name, spec));
     let images = problems.take(images::images(scope, version));
     problems.take(limits::volume(scope));
 

@@ -20,6 +20,14 @@ pub enum Error {
     /// The primary does not keep WAL for the copy.
     #[error("reserve WAL on the primary")]
     Slot(#[source] session::Error),
+    /// A source outside of the cluster has another major version.
+    #[error("the source runs version {found} of postgres, and this is version {programs}")]
+    OtherMajor {
+        /// That of the source.
+        found: u32,
+        /// That of the programs here.
+        programs: u32,
+    },
     /// The copying itself went wrong.
     #[error("copy the primary's database")]
     Program(#[source] programs::Error),
@@ -65,11 +73,31 @@ impl Instance {
             .map_err(Error::Configuration)
     }
 
+    /// A copy of another version would be of no use, and may take hours. A source that cannot be asked is copied.
+    async fn check_major(&self, upstream: &Upstream) -> Result<(), Error> {
+        let programs = u32::from(self.programs().version().major().number());
+        let Ok(session) = upstream.connect().await else {
+            return Ok(());
+        };
+        let version = session.status().await.ok();
+        let found = version.map_or(programs, |status| status.server_version / 10_000);
+        if found == programs {
+            Ok(())
+        } else {
+            Err(Error::OtherMajor { found, programs })
+        }
+    }
+
     async fn copy(&self, upstream: &Upstream, staging: &Staging) -> Result<(), Error> {
         let slot = self.identity().name.slot();
-        let session = upstream.connect().await.map_err(Error::Slot)?;
-        session.ensure_slot(&slot).await.map_err(Error::Slot)?;
-        drop(session);
+        let slot = Some(slot).filter(|_| upstream.outside.is_none());
+        match &slot {
+            Some(slot) => {
+                let session = upstream.connect().await.map_err(Error::Slot)?;
+                session.ensure_slot(slot).await.map_err(Error::Slot)?;
+            }
+            None => self.check_major(upstream).await?,
+        }
         self.write_passfile(upstream).await.map_err(Error::File)?;
         // A copy writes more than a disk may take at once; the server's few seconds are for standbys.
         let conninfo = format!(
@@ -85,7 +113,8 @@ impl Instance {
             .args(["--wal-method=stream", "--checkpoint=fast", "--no-password"])
             // All of it is synced at once before it gets its name.
             .arg("--no-sync")
-            .arg(format!("--slot={slot}"));
+            // Without one of its own, the program makes one that ends with it.
+            .args(slot.map(|slot| format!("--slot={slot}")));
         // No deadline: a copy may take hours, and a dead primary ends it through TCP.
         programs::run(command, "pg_basebackup", None)
             .await

@@ -11,6 +11,7 @@ use crate::files;
 use crate::instance::{Identity, Instance, PORT};
 use crate::layout::Layout;
 use crate::quote;
+use crate::roles::Credential;
 use crate::synchronous::Synchronous;
 
 /// The first line of every file.
@@ -25,7 +26,7 @@ pub struct Configuration {
     pub parameters: String,
     /// Client authentication rules; the agent's own rule comes before them.
     pub hba: String,
-    /// The member to stream from; none on a primary, and on a standby that must receive nothing.
+    /// Whom to stream from; none on a primary, and on a standby that must receive nothing.
     pub upstream: Option<Upstream>,
     /// Whom a commit waits for.
     pub synchronous: Synchronous,
@@ -33,15 +34,20 @@ pub struct Configuration {
     pub admits: bool,
 }
 
-/// The member that a standby streams from, and how to get in.
+/// What a standby streams from, and how to get in.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// Its address.
-    pub address: IpAddr,
+    /// Its address, or its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
     /// The role for replication.
     pub user: String,
     /// The role's password.
     pub password: SecretString,
+    /// None for a member of the same cluster. For a source outside of it: the role that may ask for everything, and
+    /// rewind. Nothing is left behind at a source: no slot keeps WAL there.
+    pub outside: Option<Credential>,
 }
 
 /// Why the configuration was not written.
@@ -56,12 +62,45 @@ pub enum Error {
 }
 
 impl Upstream {
+    /// A member of the same cluster.
+    pub fn member(address: IpAddr, role: Credential) -> Self {
+        Self {
+            host: address.to_string(),
+            port: PORT,
+            user: role.name,
+            password: role.password,
+            outside: None,
+        }
+    }
+
+    /// Who asks for more than WAL.
+    pub(crate) fn asks(&self) -> (&str, &SecretString) {
+        match &self.outside {
+            Some(role) => (&role.name, &role.password),
+            None => (&self.user, &self.password),
+        }
+    }
+
     /// The connection string, without the password.
     pub(crate) fn conninfo(&self, application: &str, layout: &Layout) -> String {
+        self.conninfo_as(&self.user, application, layout)
+    }
+
+    /// The same for who asks for more than WAL.
+    pub(crate) fn conninfo_asking(&self, application: &str, layout: &Layout) -> String {
+        self.conninfo_as(self.asks().0, application, layout)
+    }
+
+    fn conninfo_as(&self, user: &str, application: &str, layout: &Layout) -> String {
+        // Members are in one network, and know each other by their passwords.
+        let encryption = match self.outside {
+            Some(_) => "prefer",
+            None => "disable",
+        };
         let fields = [
-            ("host", self.address.to_string()),
-            ("port", PORT.to_string()),
-            ("user", self.user.clone()),
+            ("host", self.host.clone()),
+            ("port", self.port.to_string()),
+            ("user", user.to_owned()),
             ("passfile", layout.passfile().to_string()),
             ("application_name", application.to_owned()),
             ("connect_timeout", "5".to_owned()),
@@ -69,7 +108,7 @@ impl Upstream {
             ("keepalives_interval", "5".to_owned()),
             ("keepalives_count", "3".to_owned()),
             ("tcp_user_timeout", "15000".to_owned()),
-            ("sslmode", "disable".to_owned()),
+            ("sslmode", encryption.to_owned()),
             ("gssencmode", "disable".to_owned()),
         ];
         fields
@@ -78,9 +117,14 @@ impl Upstream {
     }
 
     fn passfile(&self) -> String {
-        let user = quote::passfile(&self.user);
-        let password = quote::passfile(self.password.expose_secret());
-        format!("*:*:*:{user}:{password}\n")
+        let line = |user: &str, password: &SecretString| {
+            let user = quote::passfile(user);
+            let password = quote::passfile(password.expose_secret());
+            format!("*:*:*:{user}:{password}\n")
+        };
+        let asks = self.outside.as_ref();
+        let asks = asks.map(|role| line(&role.name, &role.password));
+        line(&self.user, &self.password) + &asks.unwrap_or_default()
     }
 }
 
@@ -174,12 +218,15 @@ fn agent_settings(
         settings.push(("allow_alter_system", text("off")));
     }
     let name = identity.name.to_string();
-    let (conninfo, slot) = configuration
-        .upstream
-        .as_ref()
-        .map_or_else(Default::default, |upstream| {
-            (upstream.conninfo(&name, layout), identity.name.slot())
-        });
+    let (conninfo, slot) =
+        configuration
+            .upstream
+            .as_ref()
+            .map_or_else(Default::default, |upstream| {
+                let slot = identity.name.slot();
+                let slot = Some(slot).filter(|_| upstream.outside.is_none());
+                (upstream.conninfo(&name, layout), slot.unwrap_or_default())
+            });
     settings.push(("primary_conninfo", conninfo));
     settings.push(("primary_slot_name", slot));
     settings

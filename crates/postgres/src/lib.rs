@@ -2,7 +2,7 @@
 //!
 //! Everything here is about a single volume and the postmaster on it. Who is primary, and why, is
 //! decided elsewhere: nothing in this crate knows Kubernetes, the control record or other members,
-//! except as the address of an [`Upstream`]. Every wait has a deadline or can be dropped.
+//! except as the host of an [`Upstream`]. Every wait has a deadline or can be dropped.
 
 mod clients;
 mod clone;
@@ -35,6 +35,7 @@ mod scram;
 mod session;
 mod settings;
 mod slots;
+mod source;
 mod staging;
 mod status;
 mod stream;
@@ -63,6 +64,7 @@ pub use rewind::Error as RewindError;
 pub use roles::{Credential, Credentials};
 pub use session::{Error as SqlError, Session};
 pub use settings::{PendingRestart, Reload};
+pub use source::Error as SourceError;
 pub use status::{ReceiverStatus, ReplicaStatus, Standing, Status, XlogPosition};
 pub use stream::Continuity;
 pub use synchronous::Synchronous;

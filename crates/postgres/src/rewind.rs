@@ -67,7 +67,7 @@ SELECT pg_catalog.pg_is_in_recovery() AS standby,
   CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
     ELSE pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()) END AS wal_file";
 
-const HISTORY: &str = "\
+pub(crate) const HISTORY: &str = "\
 SELECT pg_catalog.convert_from(pg_catalog.pg_read_binary_file($1, 0, 262144, true), 'UTF8') AS history";
 
 impl Instance {
@@ -113,16 +113,24 @@ impl Instance {
             }
         };
         let layout = self.layout().clone();
-        files::blocking(move || finish(&layout, &kept))
-            .await
-            .map_err(Error::File)?;
+        // A member's timeline is above all that were before. That of a source may be below those of this cluster,
+        // whose leftovers would be taken for what comes next.
+        let newest = (upstream.outside.is_some() && failure.is_none()).then_some(timeline);
+        files::blocking(move || {
+            if let Some(newest) = newest {
+                forget_above(&layout, newest)?;
+            }
+            finish(&layout, &kept)
+        })
+        .await
+        .map_err(Error::File)?;
         failure.map_or(Ok(()), Err)
     }
 
     async fn run_pg_rewind(&self, upstream: &Upstream) -> Result<(), programs::Error> {
         let source = format!(
             "{} dbname=postgres",
-            upstream.conninfo("pg_rewind", self.layout())
+            upstream.conninfo_asking("pg_rewind", self.layout())
         );
         let mut command = self.programs().command("pg_rewind");
         command
@@ -230,6 +238,19 @@ fn settings_while_rewinding(layout: &Layout) -> String {
          archive_mode = 'off'\nsynchronous_standby_names = ''\n",
         quote::setting(&command)
     )
+}
+
+/// Removes the WAL of timelines that the source does not know. What diverged is kept elsewhere.
+fn forget_above(layout: &Layout, newest: Timeline) -> Result<(), files::Error> {
+    let folder = wal::folder(&layout.data());
+    for name in files::names(&folder)? {
+        let is_wal = name.len() >= 16 && name.is_char_boundary(8);
+        let timeline = wal::timeline_of_segment(&name).filter(|_| is_wal);
+        if timeline > Some(newest) {
+            files::remove_file_if_present(&folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn finish(layout: &Layout, kept: &Kept) -> Result<(), files::Error> {

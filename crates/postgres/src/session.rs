@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage, Statement, types::ToSql};
 
@@ -98,27 +97,21 @@ impl Instance {
 }
 
 impl Upstream {
-    /// Connects to the upstream's Postgres with the replication role.
+    /// Connects to the upstream's Postgres with the replication role, and to a source outside of the cluster with
+    /// the role that may ask for everything.
     pub async fn connect(&self) -> Result<Session, Error> {
-        Session::connect_to(self.address, &self.user, &self.password).await
+        let (user, password) = self.asks();
+        let mut config = Config::new();
+        config
+            .host(&self.host)
+            .port(self.port)
+            .user(user)
+            .password(password.expose_secret());
+        Session::open(config, STATEMENT).await
     }
 }
 
 impl Session {
-    async fn connect_to(
-        address: IpAddr,
-        user: &str,
-        password: &SecretString,
-    ) -> Result<Self, Error> {
-        let mut config = Config::new();
-        config
-            .host(address.to_string())
-            .port(PORT)
-            .user(user)
-            .password(password.expose_secret());
-        Self::open(config, STATEMENT).await
-    }
-
     async fn open(mut config: Config, statement: Duration) -> Result<Self, Error> {
         // The server's own limits end what a dropped connection would leave running.
         let milliseconds = statement.as_millis();

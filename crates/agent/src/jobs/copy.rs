@@ -8,7 +8,6 @@ use howdah_types::Lsn;
 use tracing::info;
 
 use super::{Error, inspect};
-use crate::ids;
 use crate::member::Member;
 use crate::view::Phase;
 
@@ -16,12 +15,11 @@ use crate::view::Phase;
 const CHECKPOINTED: Duration = Duration::from_millis(250);
 
 pub(super) async fn rewind(member: &Member, from: Number, fork: Option<Lsn>) -> Result<(), Error> {
-    let from = ids::name(&member.cluster.name, from);
-    let address = member.await_address(&from).await?;
+    let from = member.feed_of(from);
+    let upstream = member.await_feed(&from).await?;
     let _volume = member.volume.lock().await;
     info!(%from, "rewinding");
     member.show(|view| view.phase = Phase::Rewinding);
-    let upstream = member.upstream_at(address);
     let rewound = loop {
         match member.instance.rewind(&upstream, fork).await {
             // It makes one as soon as it serves.
@@ -39,12 +37,12 @@ pub(super) async fn rewind(member: &Member, from: Number, fork: Option<Lsn>) -> 
 }
 
 pub(super) async fn clone(member: &Member, from: Number) -> Result<(), Error> {
-    let from = ids::name(&member.cluster.name, from);
-    let address = member.await_address(&from).await?;
+    let from = member.feed_of(from);
+    let upstream = member.await_feed(&from).await?;
     let _volume = member.volume.lock().await;
     member.show(|view| view.phase = Phase::Cloning);
     info!(%from, "cloning");
-    let configuration = member.configuration(Some(address));
+    let configuration = member.configuration(Some(upstream));
     let cloned = member.instance.clone_from_upstream(&configuration).await;
     inspect(member).await?;
     cloned.map_err(|source| Error::Clone { from, source })

@@ -27,11 +27,11 @@ const FIRST_CHECKPOINT: Duration = Duration::from_secs(600);
 
 /// Brings the running server to the configuration that is wanted now.
 async fn apply(member: &Member, session: &Session) -> Result<(), Error> {
-    let address = match member.upstream_name() {
-        Some(name) => Some(member.await_address(&name).await?),
+    let upstream = match member.feed() {
+        Some(feed) => Some(member.await_feed(&feed).await?),
         None => None,
     };
-    let configuration = member.configuration(address);
+    let configuration = member.configuration(upstream);
     if !member.instance.configure(&configuration).await? {
         return Ok(());
     }
@@ -54,16 +54,16 @@ pub(super) async fn receive(member: &Member, from: Option<Number>) -> Result<(),
         return stop_receiving(member).await;
     };
     let running = member.running().ok_or(Error::NotRunning)?;
-    let primary = ids::name(&member.cluster.name, from);
-    let address = member.await_address(&primary).await?;
+    let feed = member.feed_of(from);
+    let upstream = member.await_feed(&feed).await?;
     let _volume = member.volume.lock().await;
-    member.desire(|desired| desired.upstream = Some(primary.clone()));
-    let configuration = member.configuration(Some(address));
+    member.desire(|desired| desired.upstream = Some(feed.clone()));
+    let configuration = member.configuration(Some(upstream));
     if member.instance.configure(&configuration).await? {
         // Also one that answers nobody yet, because it lacks WAL.
         running.postmaster.reload();
     }
-    info!(%primary, "following");
+    info!(primary = %feed, "following");
     member.look.notify_one();
     Ok(())
 }

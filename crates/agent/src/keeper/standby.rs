@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::{Care, Error, shrug};
 use crate::chain::Chain;
 use crate::member::Member;
-use crate::view::Contact;
+use crate::view::{Contact, REPLICATING};
 
 /// How long a standby may be without a stream before the primary is asked why.
 const WITHOUT_STREAM: Duration = Duration::from_secs(2);
@@ -75,7 +75,12 @@ impl Care {
     }
 
     /// The others find their slots here if this member is promoted. Until then these hold no WAL back.
-    async fn keep_idle_slots(&self, audit: bool) -> Result<(), Error> {
+    async fn keep_idle_slots(&mut self, audit: bool) -> Result<(), Error> {
+        let leads = self.member.view.borrow().ha.phase == REPLICATING;
+        if leads {
+            // The others stream from here, as from a primary.
+            return self.keep_slots(audit).await;
+        }
         if !audit {
             return Ok(());
         }
@@ -133,11 +138,10 @@ impl Care {
     }
 
     async fn ask_primary(&self, status: &Status) -> Contact {
-        let name = self.member.upstream_name();
-        let Some(address) = name.and_then(|name| self.member.address(&name)) else {
+        let upstream = self.member.feed().and_then(|feed| self.member.reach(&feed));
+        let Some(upstream) = upstream else {
             return Contact::Unreachable;
         };
-        let upstream = self.member.upstream_at(address);
         let session = match upstream.connect().await {
             Ok(session) => session,
             Err(error) => {

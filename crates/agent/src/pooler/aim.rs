@@ -71,6 +71,11 @@ impl Follower {
             self.forget();
             return self.own(self.member.is_open());
         }
+        if self.leads_standbys() {
+            // Nobody takes writes any longer, so there is nobody to send those clients to.
+            self.writes = false;
+            self.forget();
+        }
         if self.writes && self.has_left().await {
             info!("no client of the former primary is left");
             self.writes = false;
@@ -101,6 +106,10 @@ impl Follower {
 
     fn is_primary(&self) -> bool {
         self.member.view.borrow().role == Some(Role::Primary)
+    }
+
+    fn leads_standbys(&self) -> bool {
+        self.member.view.borrow().role == Some(Role::StandbyLeader)
     }
 
     /// A standby that is about to be promoted keeps its clients out by itself.

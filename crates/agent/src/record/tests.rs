@@ -35,6 +35,22 @@ fn a_record_survives_the_lease() {
 }
 
 #[test]
+fn agents_that_know_no_standby_clusters_do_not_read_the_record_of_one() {
+    let ordinary = lease(&record(), None).metadata.annotations.unwrap();
+    assert_eq!(ordinary[VERSION], "2");
+    assert!(!ordinary[RECORD].contains("replicates"));
+    let standby = Record {
+        replicates: true,
+        ..record()
+    };
+    let stored = lease(&standby, None);
+    assert_eq!(read(&stored).unwrap().0, standby);
+    let promoted = lease(&record(), Some(&stored));
+    assert_eq!(history(&promoted).last().unwrap().reason, "promoted");
+    assert_eq!(stored.metadata.annotations.unwrap()[VERSION], "3");
+}
+
+#[test]
 fn a_refusal_is_told_beside_the_record_that_says_so() {
     let now = Timestamp::UNIX_EPOCH;
     let why = Some("simple-2 is fenced");
@@ -89,7 +105,7 @@ fn a_lease_that_is_no_record_is_an_error_and_never_missing() {
     assert!(edited(RECORD, None).contains("no howdah.io/record"));
     assert!(edited(RECORD, Some("{}")).contains("cannot be understood"));
     assert!(edited(RECORD, Some(&" ".repeat(LONGEST + 1))).contains("more than 65536"));
-    assert!(edited(VERSION, Some("3")).contains("unknown format 3"));
+    assert!(edited(VERSION, Some("4")).contains("unknown format 4"));
     assert!(view(Some(&Lease::default())).is_err());
     assert!(matches!(view(None), Ok(Read::Missing)));
 }

@@ -251,7 +251,7 @@ pub(super) async fn reinitialise(
     if let Err(refused) = admitted(&member, &headers, body).await {
         return refused;
     }
-    if member.view.borrow().role == Some(Role::Primary) {
+    if member.view.borrow().role.is_some_and(Role::leads) {
         let text = "I am the leader, can not reinitialize".to_owned();
         return respond(Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, text)));
     }

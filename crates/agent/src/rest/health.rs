@@ -84,9 +84,9 @@ fn is_so(member: &Member, view: &View, question: Question, now: Instant) -> bool
     let sync = named && view.ha.acks > 0;
     match question {
         Question::Primary => view.is_primary(now),
-        Question::StandbyLeader => false,
+        Question::StandbyLeader => view.is_standby_leader(now),
         Question::Replica => replica,
-        Question::Reader => view.is_primary(now) || replica,
+        Question::Reader => view.is_primary(now) || view.is_standby_leader(now) || replica,
         Question::Sync => replica && sync,
         Question::Async => replica && !sync,
         Question::SyncReader => view.is_primary(now) || replica && sync,

@@ -93,7 +93,7 @@ pub(super) async fn primary_position(member: &Member) -> Option<Lsn> {
 }
 
 fn is_leader(status: &patroni::Status) -> bool {
-    status.role.as_deref() == Some("primary")
+    matches!(status.role.as_deref(), Some("primary" | "standby_leader"))
 }
 
 fn entry(
@@ -107,7 +107,11 @@ fn entry(
     let lsn = answer.as_ref().and_then(patroni::Status::newest);
     Entry {
         name: name.to_string(),
-        role: if leader { "leader" } else { "replica" },
+        role: match answer.as_ref().and_then(|status| status.role.as_deref()) {
+            Some("standby_leader") => "standby_leader",
+            _ if leader => "leader",
+            _ => "replica",
+        },
         state: answer.as_ref().map_or("unreachable", state).to_owned(),
         api_url: format!("http://{host}:{PORT}/patroni"),
         host: address.to_string(),

@@ -25,7 +25,7 @@ fn view(role: Role, status: Status, at: Instant) -> View {
     View {
         phase: Phase::Running,
         role: Some(role),
-        routed: role == Role::Primary,
+        routed: role.leads(),
         status: Some((status, at)),
         ..View::new()
     }
@@ -45,6 +45,21 @@ async fn a_standby_is_ready_while_it_streams_or_its_primary_is_away() {
         !member.is_ready(now),
         "it does not stream from a primary within reach"
     );
+}
+
+#[tokio::test]
+async fn the_leader_of_a_standby_cluster_is_no_primary_and_is_ready_while_it_streams() {
+    let now = Instant::now();
+    let mut member = view(Role::StandbyLeader, standby(Some("streaming")), now);
+    assert!(member.is_standby_leader(now) && member.is_ready(now));
+    assert!(!member.is_primary(now) && !member.is_replica(now));
+    assert_eq!(Role::StandbyLeader.label(), "primary");
+    member.status = Some((standby(None), now));
+    assert!(!member.is_ready(now));
+    member.contact = Contact::Unreachable;
+    assert!(member.is_ready(now), "the source is away");
+    member.routed = false;
+    assert!(!member.is_standby_leader(now));
 }
 
 #[tokio::test]

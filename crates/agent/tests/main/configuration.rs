@@ -68,8 +68,7 @@ async fn a_standby_keeps_up_with_a_primary_that_was_restarted_with_larger_values
     world
         .ask_for_restart("simple-0", "2026-11-23T00:00:00Z")
         .await?;
-    first.wait_ok("/primary").await?;
-    assert_eq!(first.value("SHOW max_connections").await?, "60");
+    first.wait_value("SHOW max_connections", "60").await?;
     first.value("CREATE TABLE t AS SELECT 1 AS n").await?;
     second.wait_value("SELECT n FROM t", "1").await?;
     assert_eq!(second.value("SHOW max_connections").await?, "60");

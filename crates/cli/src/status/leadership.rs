@@ -41,6 +41,9 @@ pub(crate) struct Leadership {
     /// What people asked for and is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) intent: Option<String>,
+    /// Whether the cluster is a standby of another one, so that nobody takes writes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) replicates: bool,
 }
 
 /// How writes are confirmed.
@@ -79,6 +82,7 @@ pub(super) fn leadership(cluster: &str, wish: &Replication, record: &ControlReco
         acks: record.acks,
         cohort: record.standbys.iter().map(name).collect(),
         paused: record.paused,
+        replicates: record.replicates,
         fenced: record.fenced.iter().map(name).collect(),
         intent: record.intent.as_ref().map(|intent| {
             let to = |to: &Option<u32>| match to {
@@ -114,6 +118,9 @@ fn in_force(mode: &str, wanted: Option<u32>, acks: u32) -> InForce {
 impl Leadership {
     /// The line about writes.
     pub(super) fn writes(&self) -> String {
+        if self.replicates {
+            return "none: a standby cluster only reads what its source writes".to_owned();
+        }
         let cohort = match self.cohort.as_slice() {
             [] => "no replica".to_owned(),
             [one] => one.clone(),
@@ -169,6 +176,18 @@ mod tests {
                 "fenced": ["a-2"], "intent": "switchover to a-0",
             })
         );
+    }
+
+    #[test]
+    fn a_standby_cluster_says_that_it_takes_no_writes() {
+        let record = json!({"epoch": 1, "holder": {"member": 0}, "replicates": true});
+        let standby = of(json!({"mode": "strict-sync"}), record);
+        assert!(
+            standby.writes().starts_with("none: "),
+            "{}",
+            standby.writes()
+        );
+        assert_eq!(serde_json::to_value(&standby).unwrap()["replicates"], true);
     }
 
     #[test]

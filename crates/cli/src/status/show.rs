@@ -68,7 +68,9 @@ fn header(status: &ClusterStatus) -> Vec<String> {
 /// Who leads, how writes are confirmed, and what people have set.
 fn leadership(leadership: &Leadership) -> Vec<String> {
     let holder = leadership.holder.as_deref().unwrap_or("nobody");
-    let state = if leadership.serving {
+    let state = if leadership.replicates {
+        ", which streams from the source"
+    } else if leadership.serving {
         ""
     } else {
         ", not serving clients"

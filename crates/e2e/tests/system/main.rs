@@ -11,6 +11,7 @@ mod proxy;
 mod references;
 mod refusals;
 mod restarts;
+mod standby;
 mod streams;
 mod verbs;
 mod versions;

@@ -75,6 +75,7 @@ impl World {
             self.look(node);
         }
         self.rumour(node);
+        self.ask_source(node);
         self.feed(node, Event::Tick);
     }
 

@@ -14,6 +14,7 @@ impl World {
             Happening::Boot(node) => self.boot(node),
             Happening::Configure(node) => self.configured(node),
             Happening::Seen(node, life, view) => self.seen(node, life, *view),
+            Happening::SourceSeen(node, life, seen) => self.source_seen(node, life, seen),
             Happening::Deliver(to, from, message) => self.deliver(to, from, message),
             Happening::ApiArrive(node, life, call, request) => {
                 self.api_arrive(node, life, call, request);
@@ -127,6 +128,9 @@ impl World {
         for number in 0..self.faults.len() {
             self.fault(number, false);
         }
+        if let Some(source) = &mut self.source {
+            source.away = 0;
+        }
         self.cuts.iter_mut().flatten().for_each(|cut| *cut = 0);
         self.healed = true;
         self.tell(|_| "everything is healed".to_owned());
@@ -226,6 +230,7 @@ impl World {
     fn write(&mut self) {
         let next = self.rng.between(20_000, 220_000);
         self.later(next, Happening::Write);
+        self.write_at_source();
         let open: Vec<_> = (0..self.nodes.len())
             .filter(|node| {
                 let node = &self.nodes[*node];

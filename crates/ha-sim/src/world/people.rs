@@ -45,6 +45,12 @@ impl World {
                 count(&mut self.unsynced[node], begins);
                 self.configure();
             }
+            Kind::Replicate if self.source.is_some() => {
+                self.replicates = self.replicates.map(|replicates| !replicates);
+                self.configure();
+            }
+            Kind::SourceAway => self.source_away(begins),
+            Kind::SourceFailover if begins => self.source_fails_over(),
             Kind::Scale(node) => self.scale(node, begins),
             Kind::WipeVolume(node) if begins && self.is_well() => self.wipe(node),
             _ => return false,
@@ -74,6 +80,9 @@ impl World {
         let left = std::mem::take(&mut self.left);
         for node in left {
             self.bring_back(node);
+        }
+        if self.source.is_some() {
+            self.replicates = Some(self.replicates_at_end);
         }
         self.observing.fill(0);
         self.unsynced.fill(0);
@@ -110,6 +119,13 @@ impl World {
             policy: self.policy,
             timing: self.timing,
             maximum_lag: self.maximum_lag,
+            replicates: self.replicates,
+        }
+    }
+
+    fn source_away(&mut self, begins: bool) {
+        if let Some(source) = &mut self.source {
+            count(&mut source.away, begins);
         }
     }
 

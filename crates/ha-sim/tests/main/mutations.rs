@@ -56,6 +56,8 @@ noticed! {
     a_route_of_an_older_epoch: RouteOfNewest,
     a_grant_that_does_not_bind: GrantsHold,
     a_takeover_by_who_lags_too_much: LagWithinLimit,
+    a_promotion_in_a_standby_cluster: ReplicatesReadOnly,
+    a_demotion_to_another_system: SameSystem,
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub enum Job {
     },
     /// Start again as primary after a crash, under the same epoch.
     Restart,
-    /// Receive from that member, or from nobody.
+    /// Receive from that member or the source ([`Member::SOURCE`]), or from nobody.
     Receive(Option<Member>),
     /// Set the synchronous standbys, end the walsenders of members that are not among them, and tell
     /// the end of the log after that.
@@ -54,14 +54,14 @@ pub enum Job {
     Kill,
     /// Keep what diverged apart, then rewind to the history of that member.
     Rewind {
-        /// The recorded primary.
+        /// The recorded primary, or the source.
         from: Member,
         /// WAL past this place of the own timeline goes to the diverged part of the archive.
         fork: Option<Lsn>,
     },
     /// Copy that member anew. The old copy is moved aside until the new one streams.
     Clone {
-        /// The recorded primary.
+        /// The recorded primary, or the source.
         from: Member,
     },
 }
@@ -109,6 +109,8 @@ pub enum Asked {
     Intent(Intent),
     /// That this member replaces its copy.
     Reinitialise,
+    /// That the cluster becomes a standby of its source.
+    Replicate,
 }
 
 /// Why a wish is refused.
@@ -124,6 +126,8 @@ pub enum Refusal {
     NotStreaming,
     /// It streams, and is too far behind.
     Behind,
+    /// The source is another database system: nothing here has anything to do with it.
+    OtherSystem,
 }
 
 impl Refusal {
@@ -141,6 +145,7 @@ impl fmt::Display for Refusal {
             Self::Fenced => "it is fenced",
             Self::NotStreaming => "it does not stream from the primary",
             Self::Behind => "it is too far behind the primary",
+            Self::OtherSystem => "the source is another database system than this cluster",
         })
     }
 }

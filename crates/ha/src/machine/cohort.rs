@@ -192,6 +192,7 @@ impl Machine {
         match &self.s.phase {
             Phase::Promoting(promoting) => self.established(record, *promoting),
             Phase::Primary(primary) => self.changed_service(record, primary),
+            Phase::Replicating(replicating) => self.changed_replication(record, replicating),
             _ => None,
         }
     }

@@ -115,6 +115,9 @@ pub struct Settings {
     /// Where writes are not acknowledged by standbys: by how many bytes who takes over may lag behind the last
     /// known place of the holder; none: by any number.
     pub maximum_lag: Option<u64>,
+    /// True: the cluster streams from a source outside of it, and none of its members is writable. None: it is not
+    /// known, and all stays as it is.
+    pub replicates: Option<bool>,
 }
 
 /// What a member is told at its start.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Holder, Member};
 use super::invariant::{Rule, Rules};
 use super::message::Report;
-use super::position::Point;
+use super::position::{Point, Position};
 use crate::epoch::Epoch;
 
 /// What people asked for.
@@ -117,6 +117,10 @@ pub struct Record {
     /// not changed on all members at once.
     #[serde(default)]
     pub wait_out: Option<Duration>,
+    /// True: the holder streams from a source outside of the cluster, and nobody is writable. Nothing that was
+    /// acknowledged depends on such an epoch, which never serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replicates: bool,
 }
 
 impl Record {
@@ -136,6 +140,8 @@ impl Record {
             let end = report.position.end;
             let timeline = rules.keeps(Rule::CompareEpochFirst).then_some(end.timeline);
             (
+                // Of two histories that of the source counts, whatever the numbers of its timelines.
+                self.replicates && self.is_of_source(&report.position),
                 timeline,
                 end.lsn,
                 !self.fenced.contains(member),
@@ -161,6 +167,11 @@ impl Record {
             }
         }
         Some(*best)
+    }
+
+    /// True if that copy is on the history that the leader of a standby cluster saw at its source.
+    pub fn is_of_source(&self, copy: &Position) -> bool {
+        self.cohort.floor.is_none_or(|floor| copy.contains(floor))
     }
 
     /// Who shall hold the next epoch, if it is as far as any.
@@ -196,8 +207,10 @@ impl Record {
         self.intent == Some(Intent::Failover { to: member })
     }
 
-    /// True if a takeover must wait the holder out: its writes need no acknowledgement.
+    /// True if a takeover must wait the holder out: its writes need no acknowledgement, or it leads a standby
+    /// cluster, where who is cut off from it may be far behind.
     pub fn must_wait_out(&self) -> bool {
-        self.serving && self.cohort.acks == 0 && !self.released
+        let alone = self.serving && self.cohort.acks == 0;
+        (alone || self.replicates) && !self.released
     }
 }

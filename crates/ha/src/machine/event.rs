@@ -70,7 +70,7 @@ pub enum Server {
     Stopped,
     /// A standby.
     Standby {
-        /// The member it is told to receive from.
+        /// The member it is told to receive from, or the source ([`Member::SOURCE`]).
         upstream: Option<Member>,
         /// True as long as a WAL receiver lives.
         receiving: bool,
@@ -118,6 +118,15 @@ impl PgView {
     }
 }
 
+/// What a standby cluster streams from, as it answered last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The database system that it is.
+    pub system: SystemIdentifier,
+    /// How far it is, over which timelines.
+    pub position: Position,
+}
+
 /// Something that the driver observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -134,6 +143,8 @@ pub enum Event {
     Message(Holder, Message),
     /// The process of that member ended, and its Postgres with it, as far as can be told from here.
     Gone(Member),
+    /// The source of a standby cluster as it is; none if it does not answer, or is another one from now on.
+    Source(Option<Source>),
     /// Time passed.
     Tick,
     /// The settings changed.

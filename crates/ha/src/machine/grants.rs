@@ -21,21 +21,22 @@ const DRIFT: u32 = 200;
 impl Machine {
     /// The holder greets its peers.
     pub(super) fn greet(&mut self) {
-        if !matches!(self.s.phase, Phase::Primary(_) | Phase::Promoting(_))
-            || self.now < self.s.greet_at
-        {
+        let replicating = matches!(self.s.phase, Phase::Replicating(_));
+        let leads = matches!(self.s.phase, Phase::Primary(_) | Phase::Promoting(_));
+        if !(leads || replicating) || self.now < self.s.greet_at {
             return;
         }
         let Some(record) = self.record() else {
             return;
         };
+        let feeds = replicating && record.replicates && self.leads_standbys();
         let promoted = self.s.pg.server == Server::Primary;
         let message = Message::Heartbeat {
             epoch: record.epoch,
             revision: record.revision,
             sent: self.now,
-            follow: self.s.pg.position.clone().filter(|_| promoted),
-            serving: record.serving,
+            follow: self.s.pg.position.clone().filter(|_| promoted || feeds),
+            serving: record.serving || feeds,
         };
         self.s.greet_at = self.now + self.s.config.settings.timing.heartbeat;
         for peer in &self.s.config.settings.peers {
@@ -167,6 +168,18 @@ impl Machine {
         until.sort_unstable();
         until.reverse();
         Some(until.get(needed).copied().unwrap_or(Instant::from_nanos(0)))
+    }
+
+    /// True if so many voters are bound that the rest, without this one, are no majority.
+    pub(super) fn has_consent_of_most(&self) -> bool {
+        let me = self.s.config.me.member;
+        let voters = self.s.config.settings.voters.iter();
+        let others = voters.filter(|voter| **voter != me);
+        let bound = |voter: &&Member| {
+            let until = self.s.grants.get(*voter);
+            until.is_some_and(|until| self.now < *until)
+        };
+        others.clone().filter(bound).count() >= others.count().div_ceil(2)
     }
 
     /// The holder that is to be followed, if it was heard lately and is promoted.

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Member(pub u16);
 
+impl Member {
+    /// No member: what a standby cluster streams from, where a member is told whom to receive from.
+    pub const SOURCE: Self = Self(u16::MAX);
+}
+
 /// One life of a member's agent: drawn at random at its start, never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Boot(pub u64);
@@ -23,7 +28,10 @@ pub struct Holder {
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "m{}", self.0)
+        match *self {
+            Self::SOURCE => f.write_str("the source"),
+            Self(number) => write!(f, "m{number}"),
+        }
     }
 }
 

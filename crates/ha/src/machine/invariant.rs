@@ -66,11 +66,15 @@ pub enum Rule {
     GrantsHold,
     /// In the async mode nobody takes over by suspicion who is known to lag by more than people put up with.
     LagWithinLimit,
+    /// Standby clusters: nobody is promoted while the record says that the cluster replicates.
+    ReplicatesReadOnly,
+    /// Standby clusters: only a source that is the same database system replaces anything.
+    SameSystem,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::NewEpoch,
         Self::RefuseOldRecord,
         Self::MissingIsNotFree,
@@ -101,6 +105,8 @@ impl Rule {
         Self::RouteOfNewest,
         Self::GrantsHold,
         Self::LagWithinLimit,
+        Self::ReplicatesReadOnly,
+        Self::SameSystem,
     ];
 }
 

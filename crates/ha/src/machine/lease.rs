@@ -139,7 +139,7 @@ impl Machine {
         // A holder that is to end serves on until its ordered stop.
         let holds = match self.s.phase {
             Phase::Primary(_) => true,
-            Phase::Promoting(_) => !self.s.stopping,
+            Phase::Promoting(_) | Phase::Replicating(_) => !self.s.stopping,
             _ => false,
         };
         if !holds {
@@ -204,10 +204,13 @@ impl Machine {
         let Some(mut record) = self.record().cloned() else {
             return;
         };
-        let stood_by = self
-            .grants_until(&record.cohort)
-            .is_none_or(|at| self.now < at);
-        let serving = matches!(self.s.phase, Phase::Primary(_));
+        let stood_by = if record.replicates {
+            self.has_consent_of_most()
+        } else {
+            let until = self.grants_until(&record.cohort);
+            until.is_none_or(|at| self.now < at)
+        };
+        let serving = matches!(self.s.phase, Phase::Primary(_) | Phase::Replicating(_));
         if !(serving && stood_by && self.is_mine(&record)) || self.s.call.is_some() {
             return;
         }

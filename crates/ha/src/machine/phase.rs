@@ -8,6 +8,7 @@ mod primary;
 mod promoting;
 mod quarantine;
 mod rejoin;
+mod replicating;
 mod sealed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,8 @@ pub enum Phase {
     Promoting(Promoting),
     /// Holds an epoch and serves.
     Primary(Primary),
+    /// Holds an epoch of a standby cluster, and streams from its source.
+    Replicating(Replicating),
     /// Lost or gives up its authority.
     Fenced(Fenced),
     /// Its copy is not on the history of the holder, or there is none.
@@ -55,7 +58,7 @@ impl Phase {
     pub(super) fn holds(&self) -> bool {
         matches!(
             self,
-            Self::Promoting(_) | Self::Primary(_) | Self::Fenced(_)
+            Self::Promoting(_) | Self::Primary(_) | Self::Replicating(_) | Self::Fenced(_)
         )
     }
 }
@@ -142,6 +145,25 @@ pub struct Restart {
     pub failed: u32,
 }
 
+/// An epoch of a standby cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replicating {
+    /// For a primary that stopped, until the record says that the cluster replicates: when it gives up.
+    pub demoting: Option<Instant>,
+    /// True while the copy is brought back to where the source can feed it.
+    pub broken: bool,
+    /// True if it is on the history of the source, and the WAL that it lacks is gone there: nothing to rewind.
+    pub stale: bool,
+    /// Since when the source is known not to have the own place in its history.
+    pub unrelated: Option<Instant>,
+    /// How many rewinds were tried since it streamed.
+    pub rewinds: u32,
+    /// Where the copy ended when it was mended last.
+    pub mended_at: Option<Point>,
+    /// What people asked for, and since when.
+    pub asked: Option<(Intent, Instant)>,
+}
+
 /// Giving up an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fenced {
@@ -168,7 +190,11 @@ pub struct Rejoin {
 impl Machine {
     /// Runs one state; tells whether it was left.
     pub(super) fn run(&mut self, phase: Phase) -> (Phase, bool) {
-        let ending = self.s.stopping && !matches!(phase, Phase::Primary(_) | Phase::Fenced(_));
+        let leaves = matches!(
+            phase,
+            Phase::Primary(_) | Phase::Replicating(_) | Phase::Fenced(_)
+        );
+        let ending = self.s.stopping && !leaves;
         let next = match phase {
             _ if ending => return (self.end(phase), false),
             phase if self.is_fenced() && !phase.holds() => Next::Stay(self.rest(phase)),
@@ -178,6 +204,7 @@ impl Machine {
             Phase::Candidate(candidate) => self.candidate(candidate),
             Phase::Promoting(promoting) => self.promoting(promoting),
             Phase::Primary(primary) => self.primary(primary),
+            Phase::Replicating(replicating) => self.replicating(replicating),
             Phase::Fenced(fenced) => self.fenced(fenced),
             Phase::Rejoin(rejoin) => self.rejoin(rejoin),
             Phase::Quarantine => self.quarantine(),
@@ -220,6 +247,7 @@ impl Machine {
     pub(super) fn note_failed(&mut self, job: &Job) {
         match (&mut self.s.phase, job) {
             (Phase::Rejoin(rejoin), Job::Rewind { .. }) => rejoin.failed += 1,
+            (Phase::Replicating(replicating), Job::Rewind { .. }) => replicating.rewinds += 1,
             (Phase::Promoting(promoting), Job::Promote { .. }) => promoting.told = false,
             (Phase::Primary(primary), Job::Checkpoint) => primary.prepared = true,
             (Phase::Primary(primary), Job::Restart) => {
@@ -232,11 +260,24 @@ impl Machine {
     }
 
     pub(super) fn note_done(&mut self, job: &Job) {
-        if matches!(job, Job::Clone { .. }) {
+        if let Job::Clone { from } = job {
             self.s.reinitialise = false;
+            let known = self.record().is_some_and(|record| record.system.is_some());
+            self.s.unclaimed = *from == Member::SOURCE && !known;
         }
         match (&mut self.s.phase, job) {
             (Phase::Rejoin(rejoin), Job::Rewind { .. } | Job::Clone { .. }) => rejoin.done = true,
+            (Phase::Replicating(replicating), Job::Rewind { .. }) => {
+                replicating.rewinds += 1;
+                replicating.broken = false;
+                replicating.unrelated = None;
+            }
+            (Phase::Replicating(replicating), Job::Clone { .. }) => {
+                *replicating = Replicating {
+                    asked: replicating.asked,
+                    ..Replicating::default()
+                };
+            }
             (Phase::Primary(primary), Job::Checkpoint) => primary.prepared = true,
             _ => {}
         }

@@ -47,6 +47,13 @@ impl Position {
             .is_some_and(|reach| reach >= point.lsn)
     }
 
+    /// The same for a copy that may come from elsewhere, where promotions take the same numbers: every fork that
+    /// it passed must be one of this history.
+    pub fn can_feed_copy(&self, copy: &Self) -> bool {
+        let known = |left: &Point| self.history.contains(left);
+        self.can_feed(copy.end) && copy.history.iter().all(known)
+    }
+
     /// How many bytes of the log up to the point are missing in this copy, as far as that can be told.
     pub fn lag_behind(&self, point: Point) -> u64 {
         let reach = self.reach(point.timeline).unwrap_or(self.end.lsn);
@@ -98,6 +105,15 @@ mod tests {
         assert!(copy.can_feed(point(3, 51)), "its own timeline grows");
         assert!(copy.can_feed(point(2, 40)));
         assert!(!copy.can_feed(point(2, 41)), "past the fork");
+        let other = |left| Position {
+            end: point(3, 45),
+            history: vec![point(1, 20), point(2, left)],
+        };
+        assert!(copy.can_feed_copy(&other(40)));
+        assert!(
+            !copy.can_feed_copy(&other(39)),
+            "a timeline of the same number"
+        );
         for (place, lag) in [
             (point(3, 50), 0),
             (point(3, 58), 8),

@@ -75,7 +75,7 @@ pub fn request(record: &Record, request: Request) -> Result<Record, Refused> {
             let intent = Intent::Switchover { to };
             let fenced = to.is_some_and(|to| record.fenced.contains(&to));
             admits(fenced, record.intent, intent)?;
-            if record.released || !record.serving {
+            if record.released || !(record.serving || record.replicates) {
                 return Err(Refused::NoPrimary);
             }
             if to != Some(record.holder.member) {
@@ -89,7 +89,8 @@ pub fn request(record: &Record, request: Request) -> Result<Record, Refused> {
                 .intent
                 .filter(|one| matches!(one, Intent::Failover { .. }));
             admits(record.fenced.contains(&to), waiting, intent)?;
-            let holds = to == record.holder.member && record.serving && !record.released;
+            let leads = record.serving || record.replicates;
+            let holds = to == record.holder.member && leads && !record.released;
             if !holds {
                 next.intent = Some(intent);
             }
@@ -169,12 +170,14 @@ pub fn progress(before: &Record, wish: Request, now: &Record) -> Progress {
     match wish {
         Request::Switchover { to } if to == Some(before.holder.member) => Progress::Done,
         Request::Failover { to }
-            if to == before.holder.member && before.serving && !before.released =>
+            if to == before.holder.member
+                && (before.serving || before.replicates)
+                && !before.released =>
         {
             Progress::Done
         }
         Request::Switchover { .. } | Request::Failover { .. } if now.epoch > before.epoch => {
-            done(now.serving, "the new primary to serve")
+            done(now.serving || now.replicates, "the new primary to serve")
         }
         Request::Switchover { .. } | Request::Failover { .. } => match (now.intent, now.released) {
             (_, true) => Progress::Waiting("another instance to take over"),

@@ -7,7 +7,7 @@ use howdah_types::Lsn;
 use super::action::{Action, Job, Names};
 use super::config::Config;
 use super::control::Record;
-use super::event::{PgView, Version};
+use super::event::{PgView, Source, Version};
 use super::ids::{Holder, Member};
 use super::phase::Phase;
 use super::position::{Point, Position};
@@ -167,6 +167,13 @@ pub struct State {
     pub guard: Option<Instant>,
     /// The epoch that clients were sent to last, and when.
     pub routed: Option<(Epoch, Instant)>,
+    /// What a standby cluster streams from, as long as it answers.
+    pub source: Option<Source>,
+    /// True once it was told that the source is another database system.
+    pub refused_source: bool,
+    /// True once this boot copied the source and the record did not know of any copy yet: if the cluster became
+    /// another system meanwhile, nothing is lost with it.
+    pub unclaimed: bool,
     /// True after [`super::Event::Stop`].
     pub stopping: bool,
 }
@@ -211,6 +218,9 @@ impl State {
             yield_until: now,
             guard: None,
             routed: None,
+            source: None,
+            refused_source: false,
+            unclaimed: false,
             stopping: false,
         }
     }

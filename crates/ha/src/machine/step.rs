@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::control::Record;
-use super::event::{ApiEnd, Event, Read, Version};
+use super::event::{ApiEnd, Event, Read, Source, Version};
 use super::ids::Holder;
 use super::invariant::Rule;
 use super::message::Message;
@@ -60,8 +60,14 @@ impl Machine {
             Event::Job(end) => self.take_job_end(end),
             Event::Message(from, message) => self.take_message(from, message),
             Event::Gone(member) => self.take_gone(member),
+            Event::Source(source) => self.take_source(source),
             Event::Tick => {}
-            Event::Configured(settings) => self.s.config.settings = settings,
+            Event::Configured(settings) => {
+                if settings.replicates != Some(true) {
+                    self.take_source(None);
+                }
+                self.s.config.settings = settings;
+            }
             Event::Reinitialise => self.take_reinitialise(),
             Event::Stop => self.s.stopping = true,
         }
@@ -104,6 +110,14 @@ impl Machine {
             Message::Seal { epoch, record } => self.take_seal(from, epoch, &record),
             Message::Sealed { epoch, report } => self.take_sealed(from, epoch, report),
         }
+    }
+
+    fn take_source(&mut self, source: Option<Source>) {
+        let system = |source: &Option<Source>| source.as_ref().map(|source| source.system);
+        if system(&source).is_some() && system(&source) != system(&self.s.source) {
+            self.s.refused_source = false;
+        }
+        self.s.source = source;
     }
 
     fn take_read(&mut self, read: Read) {

@@ -5,6 +5,7 @@ mod choosing;
 mod following;
 mod lag;
 mod looking;
+mod replicating;
 mod restored;
 mod serving;
 mod settings;
@@ -95,6 +96,7 @@ fn record() -> Record {
         paused: false,
         fenced: members([]),
         wait_out: Some(Timing::FAST.wait_out),
+        replicates: false,
     }
 }
 
@@ -113,6 +115,7 @@ fn member(me: u16) -> State {
             policy: Policy::Strict { acks: 1 },
             timing: Timing::FAST,
             maximum_lag: None,
+            replicates: Some(false),
         },
         may_bootstrap: false,
         jitter: 0,

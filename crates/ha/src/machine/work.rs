@@ -3,6 +3,7 @@
 use super::action::{Action, Asked, Job, Names, Refusal};
 use super::event::{JobEnd, PgView, Server};
 use super::invariant::Rule;
+use super::phase::Phase;
 use super::state::Mark;
 use super::step::Machine;
 use crate::time::Instant;
@@ -16,7 +17,7 @@ impl Machine {
         if self.s.job.is_none() {
             self.s.unseen = None;
         }
-        if view.server == Server::Primary {
+        if view.server == Server::Primary || matches!(self.s.phase, Phase::Replicating(_)) {
             self.note_progress(&view);
         } else {
             self.s.progress.clear();

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
+use crate::ha::Source;
 use crate::instances::Selection;
 use crate::metadata::{Class, object_meta};
 use crate::names::Names;
@@ -22,9 +23,15 @@ pub(super) fn service_account(cluster: &ValidatedCluster) -> ServiceAccount {
 pub(super) fn role(cluster: &ValidatedCluster, selection: &Selection) -> Role {
     let names = Names(&cluster.name);
     let members = selection.members.iter().map(ToString::to_string).collect();
+    let mut rules = rules(vec![names.cluster()], members);
+    if let Some(Source::Cluster(source)) = &cluster.ha.replicate_from {
+        // Where the primary is that a standby cluster streams from.
+        let route = Some(vec![source.to_string()]);
+        rules.push(rule("discovery.k8s.io", "endpointslices", &["get"], route));
+    }
     Role {
         metadata: object_meta(cluster, names.service_account(), Class::Other),
-        rules: Some(rules(vec![names.cluster()], members)),
+        rules: Some(rules),
     }
 }
 

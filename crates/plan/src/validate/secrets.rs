@@ -4,7 +4,7 @@ use super::Scope;
 use crate::cert_manager;
 use crate::credentials::Credentials;
 use crate::invalid::Invalid;
-use crate::references::wanted_secret_keys;
+use crate::references::{SOURCE_CLUSTER, wanted_secret_keys};
 use crate::server_tls::{self, ServerTls};
 
 /// The values of all Secret keys that fill a key of the credentials Secret.
@@ -12,7 +12,7 @@ pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
     let mut provided = Credentials::new();
     let mut problems = Vec::new();
     for wanted in wanted_secret_keys(scope.spec()) {
-        let selector = wanted.selector;
+        let selector = &wanted.selector;
         let at = (selector.name.clone(), selector.key.clone());
         let field = wanted.field;
         match scope.inputs.references.secret_keys.get(&at) {
@@ -25,6 +25,20 @@ pub(super) fn provided(scope: Scope<'_>) -> Result<Credentials, Vec<Invalid>> {
             )),
             Some(value) => {
                 provided.extend(wanted.credential.map(|key| (key.to_owned(), value.clone())));
+            }
+            // One Secret is named by one field, so it is told once.
+            None if field == SOURCE_CLUSTER => {
+                let problem = Invalid::config(
+                    field,
+                    format!(
+                        "SGCluster \"{}\" named in {field} does not exist in namespace \"{}\", or its Secret \
+                         of the same name lacks credentials; create it or remove the reference",
+                        selector.name, scope.namespace,
+                    ),
+                );
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
             }
             None => problems.push(Invalid::config(
                 field,

@@ -294,3 +294,36 @@ fn what_is_refused_at_admission_is_refused_by_every_pass_in_the_same_words() {
         }
     }
 }
+
+#[test]
+fn a_standby_cluster_has_the_users_of_its_source() {
+    let spec = json!({"replicateFrom": {"instance": {"sgCluster": "src"}}});
+    let problems = run(spec.clone(), &References::default()).unwrap_err();
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "spec.replicateFrom.instance.sgCluster: SGCluster \"src\" named in \
+          spec.replicateFrom.instance.sgCluster does not exist in namespace \"n\", or its Secret of the same \
+          name lacks credentials; create it or remove the reference"
+        ]
+    );
+    let mut references = References::default();
+    for user in ["superuser", "replication", "authenticator"] {
+        for what in ["username", "password"] {
+            let key = format!("{user}-{what}");
+            let value = format!("{what} of {user}");
+            references
+                .secret_keys
+                .insert(("src".to_owned(), key), value);
+        }
+    }
+    let valid = run(spec, &references).unwrap();
+    let replication = &valid.provided_credentials["replication-password"];
+    assert_eq!(replication, "password of replication");
+    assert_eq!(
+        valid.ha.json(),
+        r#"{"mode":"async","profile":"default","replicateFrom":{"cluster":"src"}}"#
+    );
+    assert!(valid.not_acted_on.is_empty(), "{:?}", valid.not_acted_on);
+}

@@ -14,11 +14,11 @@ fn identity() -> Identity {
 }
 
 fn upstream() -> Upstream {
-    Upstream {
-        address: [127, 64, 1, 0].into(),
-        user: "replicator".to_owned(),
+    let role = Credential {
+        name: "replicator".to_owned(),
         password: "se:cret".into(),
-    }
+    };
+    Upstream::member([127, 64, 1, 0].into(), role)
 }
 
 fn control() -> ControlData {
@@ -84,6 +84,40 @@ fn a_standby_knows_its_upstream_but_not_its_password() {
     assert!(text.contains("primary_slot_name = 'simple_1'"));
     assert!(!text.contains("secret") && !text.contains("se:cret"));
     assert_eq!(upstream().passfile(), "*:*:*:replicator:se\\:cret\n");
+}
+
+#[test]
+fn nothing_is_kept_at_a_source_outside_of_the_cluster() {
+    let role = |name: &str| Credential {
+        name: name.to_owned(),
+        password: format!("of {name}").into(),
+    };
+    let source = Upstream {
+        host: "db.example".to_owned(),
+        port: 6000,
+        outside: Some(role("admin")),
+        ..Upstream::member([127, 64, 1, 0].into(), role("replicator"))
+    };
+    let expected = "*:*:*:replicator:of replicator\n*:*:*:admin:of admin\n";
+    assert_eq!(source.passfile(), expected);
+    let layout = Layout::below("/r");
+    let asking = source.conninfo_asking("pg_rewind", &layout);
+    assert!(
+        asking.contains("user='admin'") && !asking.contains("of "),
+        "{asking}"
+    );
+    let configuration = Configuration {
+        parameters: String::new(),
+        hba: String::new(),
+        upstream: Some(source),
+        synchronous: Synchronous::none(),
+        admits: true,
+    };
+    let text = render("18.6", &configuration, Some(&control()));
+    assert!(text.contains("host=''db.example'' port=''6000'' user=''replicator''"));
+    assert!(text.contains("sslmode=''prefer''"));
+    assert!(text.contains("\nprimary_slot_name = ''\n"));
+    assert!(!text.contains("of replicator"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod member;
 mod primary;
 mod probes;
 mod rewinding;
+mod source;
 mod standby;
 mod volume;
 
@@ -30,6 +31,7 @@ for_each_version! {
     a_former_rule_cannot_outlive_its_walsenders => crate::commits::a_former_rule_cannot_outlive_its_walsenders;
     a_diverged_primary_becomes_a_standby => crate::rewinding::a_diverged_primary_becomes_a_standby;
     a_killed_tree_leaves_nothing => crate::ending::a_killed_tree_leaves_nothing;
+    a_copy_of_a_source_goes_its_own_way_and_comes_back => crate::source::a_copy_of_a_source_goes_its_own_way_and_comes_back;
     a_clone_streams => crate::standby::a_clone_streams;
     a_standby_starts_although_values_were_lowered => crate::standby::a_standby_starts_although_values_were_lowered;
     a_standby_that_fell_behind_is_recognised_and_replaced => crate::standby::a_standby_that_fell_behind_is_recognised_and_replaced;

@@ -186,12 +186,7 @@ impl Member {
     }
 
     pub(crate) fn upstream_with(&self, password: &str) -> Upstream {
-        let replication = credentials(password).replication;
-        Upstream {
-            address: self.address.ip(),
-            user: replication.name,
-            password: replication.password,
-        }
+        Upstream::member(self.address.ip(), credentials(password).replication)
     }
 
     /// One value as text, asked for through psql as a user would.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Candidate, Next, Phase, Promoting, Stage};
+use super::{Candidate, Next, Phase, Stage};
 use crate::epoch::Epoch;
 use crate::machine::action::Action;
 use crate::machine::config::Policy;
@@ -23,7 +23,7 @@ pub(super) const NEVER: Instant = Instant::from_nanos(0);
 impl Machine {
     pub(super) fn candidate(&mut self, mut candidate: Candidate) -> Next {
         if self.is_named() {
-            return Next::Go(Phase::Promoting(Promoting::default()));
+            return Next::Go(self.lead());
         }
         let overtaken = self
             .record()
@@ -118,7 +118,8 @@ impl Machine {
         let record = self.record()?;
         let chosen = record.choose(sealed, self.s.config.rules)?;
         let near = self.is_near(record, sealed, chosen) || !self.keeps(Rule::LagWithinLimit);
-        near.then_some(chosen)
+        let position = sealed.get(&chosen).map(|report| &report.position);
+        (near && self.may_lead_standbys(record, position)).then_some(chosen)
     }
 
     /// Where standbys need not acknowledge, the farthest may still lack more than people put up with. Of other
@@ -159,7 +160,9 @@ impl Machine {
     fn is_witnessed(&self, answered: &BTreeSet<Member>, until: Instant) -> bool {
         let settings = &self.s.config.settings;
         let answered = answered.intersection(&settings.voters).count();
-        let witnessed = if let Policy::Strict { .. } = settings.policy {
+        let replicates = self.record().is_some_and(|record| record.replicates);
+        let strict = matches!(settings.policy, Policy::Strict { .. }) && !replicates;
+        let witnessed = if strict {
             answered >= usize::from(settings.policy.acks()).min(settings.peers.len())
         } else {
             let asked = until.since(self.now) <= settings.timing.round / 2;
@@ -230,9 +233,17 @@ impl Machine {
     /// of before bind until the epoch serves. I11: it takes a timeline that no promotion took.
     fn claimed(&self, epoch: Epoch, old: &Record, chosen: &Report) -> Record {
         let number = old.timeline.number().saturating_add(1);
-        let timeline = Timeline::new(number).unwrap_or(old.timeline);
+        let timeline = Timeline::new(number).filter(|_| !old.replicates);
+        let timeline = timeline.unwrap_or(old.timeline);
         let mut cohort = self.nobody(chosen.holder.member, timeline);
-        cohort.floor = Some(chosen.position.end);
+        if old.replicates {
+            cohort.acks = 0;
+        }
+        cohort.floor = if old.replicates {
+            old.cohort.floor
+        } else {
+            Some(chosen.position.end)
+        };
         Record {
             epoch: if self.keeps(Rule::NewEpoch) {
                 epoch
@@ -252,6 +263,7 @@ impl Machine {
             paused: old.paused,
             fenced: old.fenced.clone(),
             wait_out: Some(self.s.config.settings.timing.wait_out),
+            replicates: old.replicates,
         }
     }
 

@@ -18,6 +18,9 @@ impl Machine {
     pub(super) fn follower(&mut self) -> Next {
         match self.s.pg.data {
             Data::Damaged => return Next::Go(Phase::Quarantine),
+            Data::Copy(own) if self.is_foreign(own) && self.s.unclaimed => {
+                return Next::Go(Phase::Rejoin(Rejoin::default()));
+            }
             Data::Copy(own) | Data::Unfinished(own) if self.is_foreign(own) => {
                 return Next::Go(Phase::Quarantine);
             }
@@ -44,7 +47,7 @@ impl Machine {
         Next::Stay(Phase::Follower)
     }
 
-    fn is_foreign(&self, own: howdah_types::SystemIdentifier) -> bool {
+    pub(super) fn is_foreign(&self, own: howdah_types::SystemIdentifier) -> bool {
         let recorded = self.record().and_then(|record| record.system);
         recorded.is_some_and(|system| system != own)
     }
@@ -63,6 +66,9 @@ impl Machine {
         };
         let behind = upstream == Some(of) && !self.s.pg.fed;
         let related = source.can_feed(end);
+        if related && self.is_ahead_of(source.end, end) {
+            return None;
+        }
         if self.keeps(Rule::CheckHistory) && (behind || !related) {
             return Some(Phase::Rejoin(Rejoin {
                 end: Some(end),
@@ -142,7 +148,7 @@ impl Machine {
     }
 
     /// INVARIANT I4: the record stayed unchanged for longer than any renewal of it holds.
-    pub(super) fn is_waited_out(&self, observed: &Observed) -> bool {
+    pub(in crate::machine) fn is_waited_out(&self, observed: &Observed) -> bool {
         let own = self.s.config.settings.timing.wait_out;
         let wait = observed.record.wait_out.map_or(own, |wait| wait.max(own));
         self.now.since(observed.since) >= wait

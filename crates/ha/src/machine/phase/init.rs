@@ -1,6 +1,6 @@
 //! `init`: nothing is known yet. The driver has killed what was left on the volume.
 
-use super::{Next, Phase, Primary, Promoting, Rejoin, Restart};
+use super::{Next, Phase, Primary, Rejoin, Restart};
 use crate::epoch::Epoch;
 use crate::machine::control::{Cohort, Record};
 use crate::machine::event::Data;
@@ -33,7 +33,7 @@ impl Machine {
             Data::Damaged => Next::Go(Phase::Quarantine),
             Data::Copy(_) | Data::Unfinished(_) => Next::Go(Phase::Follower),
             // A boot that holds an epoch and has nothing yet is the one that created the record.
-            Data::Empty if self.holds() => Next::Go(Phase::Promoting(Promoting::default())),
+            Data::Empty if self.holds() => Next::Go(self.lead()),
             Data::Empty if known || self.leader().is_some() => {
                 Next::Go(Phase::Rejoin(Rejoin::default()))
             }
@@ -52,7 +52,9 @@ impl Machine {
     /// that never saw one and whose volume is empty, creates the first.
     fn bootstrap(&mut self) {
         let fresh = self.s.missing && self.s.durable.seen.is_none();
-        if !(fresh && self.s.config.may_bootstrap) {
+        // Whether it is a standby cluster must be known.
+        let told = self.s.config.settings.replicates.is_some();
+        if !(fresh && told && self.s.config.may_bootstrap) {
             if self.s.missing {
                 self.read_record();
             }
@@ -62,8 +64,15 @@ impl Machine {
             return;
         }
         let me = self.s.config.me;
+        let replicates = self.s.config.settings.replicates == Some(true);
         // A new database system is on the first timeline; the promotion takes the second.
-        let timeline = Timeline::new(2).unwrap_or(Timeline::FIRST);
+        let timeline = Timeline::new(2).filter(|_| !replicates);
+        let timeline = timeline.unwrap_or(Timeline::FIRST);
+        let cohort = if replicates {
+            self.cohort_of_none(timeline)
+        } else {
+            self.nobody(me.member, timeline)
+        };
         let record = Record {
             epoch: Epoch::FIRST,
             revision: 1,
@@ -71,7 +80,7 @@ impl Machine {
             nonce: 0,
             system: None,
             timeline,
-            cohort: self.nobody(me.member, timeline),
+            cohort,
             older: Vec::new(),
             serving: false,
             released: false,
@@ -79,12 +88,13 @@ impl Machine {
             paused: false,
             fenced: [].into(),
             wait_out: Some(self.s.config.settings.timing.wait_out),
+            replicates,
         };
         self.write_record(None, record);
     }
 
     /// The cohort of an epoch that does not serve yet.
-    pub(super) fn nobody(&self, writer: Member, timeline: Timeline) -> Cohort {
+    pub(in crate::machine) fn nobody(&self, writer: Member, timeline: Timeline) -> Cohort {
         Cohort {
             standbys: [].into(),
             acks: self.s.config.settings.policy.acks(),

@@ -1,11 +1,13 @@
 //! `primary`: holds an epoch and serves.
 
-use super::{Next, Phase, Primary, Restart};
+use super::{Next, Phase, Primary, Replicating, Restart};
+use crate::epoch::Epoch;
 use crate::machine::action::{Action, Job, Names, Refusal};
 use crate::machine::control::Intent;
 use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
 use crate::machine::step::Machine;
+use crate::time::Instant;
 
 /// After so many failed starts in place the epoch is given up.
 const STARTS: u32 = 2;
@@ -23,8 +25,16 @@ impl Machine {
         if !self.s.pg.writes || self.s.pg.data == Data::Damaged {
             return self.fail();
         }
+        let demotes = primary.leaving.is_some() && self.may_demote();
         match self.s.pg.server {
             Server::Standby { .. } => return self.fail(),
+            Server::Stopped if demotes => {
+                let patience = self.s.config.settings.timing.round * 2;
+                return Next::Go(Phase::Replicating(Replicating {
+                    demoting: Some(self.now + patience),
+                    ..Replicating::default()
+                }));
+            }
             Server::Stopped if primary.leaving.is_some() || self.is_fenced() => {
                 return self.fence(true);
             }
@@ -69,7 +79,7 @@ impl Machine {
         });
         let crashed = restart.crashed;
         if restart.failed >= STARTS || now.since(crashed) >= self.s.config.settings.timing.hold {
-            return crashed > crate::time::Instant::from_nanos(0);
+            return crashed > Instant::from_nanos(0);
         }
         let alone = self
             .record()
@@ -83,16 +93,13 @@ impl Machine {
 
     fn serve(&mut self, primary: &mut Primary) {
         let intent = self.record().and_then(|record| record.intent);
-        primary.asked = match (primary.asked, intent) {
-            (Some((known, at)), Some(intent)) if known == intent => Some((known, at)),
-            (_, intent) => intent.map(|intent| (intent, self.now)),
-        };
+        primary.asked = self.asked_since(primary.asked, intent);
         // Of the standbys that were seen before it was asked for, one may have ended since.
         let fresh = primary
             .asked
             .is_some_and(|(_, since)| self.s.pg.taken >= since);
         let goes = fresh && intent.is_some_and(|intent| self.objection(intent).is_none());
-        let told = self.s.stopping || self.is_fenced();
+        let told = self.s.stopping || self.is_fenced() || self.is_to_replicate();
         if primary.leaving.is_none() {
             if !(goes || told) {
                 primary.prepared = false;
@@ -108,6 +115,25 @@ impl Machine {
         }
         self.open(primary);
         self.tend_cohort(primary);
+    }
+
+    /// True if what stops in order stops for a source, and for nothing else.
+    fn may_demote(&mut self) -> bool {
+        let intent = self.record().and_then(|record| record.intent);
+        let told = self.s.stopping || self.is_fenced() || intent.is_some();
+        !told && self.is_to_replicate()
+    }
+
+    /// What people ask for now, with the time at which that began.
+    pub(super) fn asked_since(
+        &self,
+        before: Option<(Intent, Instant)>,
+        intent: Option<Intent>,
+    ) -> Option<(Intent, Instant)> {
+        match (before, intent) {
+            (Some((known, at)), Some(intent)) if known == intent => Some((known, at)),
+            (_, intent) => intent.map(|intent| (intent, self.now)),
+        }
     }
 
     /// Why the holder does not hand over as asked, if it does not. A failover is for a holder that is lost;
@@ -135,13 +161,30 @@ impl Machine {
 
     /// True if what was asked for is refused: it cannot be, and waiting did not help.
     pub(in crate::machine) fn refuses(&self, primary: &Primary) -> bool {
-        let patience = self.s.config.settings.timing.grant;
         let staying = primary.leaving.is_none() && primary.restart.is_none();
-        let refused = primary.asked.is_some_and(|(intent, since)| {
+        staying && self.refuses_asked(primary.asked)
+    }
+
+    /// True if that cannot be, and waiting did not help.
+    pub(in crate::machine) fn refuses_asked(&self, asked: Option<(Intent, Instant)>) -> bool {
+        let patience = self.s.config.settings.timing.grant;
+        asked.is_some_and(|(intent, since)| {
             let why = self.objection(intent);
             why.is_some_and(|why| !why.may_pass() || self.now.since(since) >= patience)
-        });
-        staying && refused
+        })
+    }
+
+    pub(super) fn send_clients(&mut self, epoch: Epoch) {
+        let again = self.s.config.settings.timing.renew * 4;
+        let known = self.s.routed.filter(|(routed, _)| *routed == epoch);
+        if known.is_none_or(|(_, at)| self.now.since(at) >= again) {
+            self.s.routed = Some((epoch, self.now));
+            let unless_newer = self.keeps(Rule::RouteOfNewest);
+            self.actions.push(Action::Route {
+                epoch,
+                unless_newer,
+            });
+        }
     }
 
     /// INVARIANT I10: clients wait until what a restart recovered was acknowledged. INVARIANT I14: a
@@ -156,17 +199,7 @@ impl Machine {
             acks: record.cohort.acks,
         };
         if self.s.pg.open {
-            let again = self.s.config.settings.timing.renew * 4;
-            let known = self.s.routed.filter(|(routed, _)| *routed == epoch);
-            if known.is_none_or(|(_, at)| self.now.since(at) >= again) {
-                self.s.routed = Some((epoch, self.now));
-                let unless_newer = self.keeps(Rule::RouteOfNewest);
-                self.actions.push(Action::Route {
-                    epoch,
-                    unless_newer,
-                });
-            }
-            return;
+            return self.send_clients(epoch);
         }
         let early = !self.keeps(Rule::EstablishBeforeClients);
         let tail = self.acknowledged(&names, primary.tail) || !self.keeps(Rule::TailBeforeClients);

@@ -26,6 +26,11 @@ impl Machine {
         let Some(leader) = source.cloned() else {
             if matches!(data, Data::Empty | Data::Unfinished(_)) {
                 // Nothing here can run. The record may name this very boot, whose volume is empty.
+                self.begin_anew();
+                let anew = self.record().is_some_and(|record| record.replicates);
+                if anew && self.holds() {
+                    return Next::Go(self.lead());
+                }
                 return Next::Stay(Phase::Rejoin(rejoin));
             }
             return Next::Go(Phase::Follower);
@@ -64,6 +69,7 @@ impl Machine {
         let kept = leader.serving || !self.keeps(Rule::KeepLastCopy);
         match self.s.pg.data {
             Data::Empty | Data::Unfinished(_) => true,
+            Data::Copy(own) if self.s.unclaimed && self.is_foreign(own) => true,
             _ => kept && (rejoin.failed >= REWINDS || rejoin.stale || self.s.reinitialise),
         }
     }

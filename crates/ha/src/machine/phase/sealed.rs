@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Next, Phase, Promoting};
+use super::{Next, Phase};
 use crate::machine::event::Data;
 use crate::machine::ids::Member;
 use crate::machine::step::Machine;
@@ -17,7 +17,7 @@ impl Machine {
         }
         self.quieten();
         if self.is_named() {
-            return Next::Go(Phase::Promoting(Promoting::default()));
+            return Next::Go(self.lead());
         }
         let mut asked = asked;
         if self.is_quiet()

@@ -37,6 +37,7 @@ fn record() -> Record {
         paused: false,
         fenced: [].into(),
         wait_out: None,
+        replicates: false,
     }
 }
 
