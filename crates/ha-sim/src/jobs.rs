@@ -193,6 +193,7 @@ impl World {
         let Some(copy) = &mut self.nodes[node].pg.copy else {
             return JobEnd::Failed;
         };
+        copy.leave_unreached_timelines();
         let left = Point {
             timeline: copy.timeline,
             lsn: lsn(copy.log.len()),

@@ -34,6 +34,14 @@ impl Copy {
         }
     }
 
+    /// A server that lost what it had received of a later timeline knows of it, and is promoted where it is.
+    pub(crate) fn leave_unreached_timelines(&mut self) {
+        let end = lsn(self.log.len());
+        while let Some(left) = self.history.pop_if(|left| left.lsn > end) {
+            self.timeline = left.timeline;
+        }
+    }
+
     /// Forgets what was not flushed.
     pub(crate) fn truncate(&mut self) {
         let position = self.position();
