@@ -30,7 +30,7 @@ impl Arguments {
             seconds: 5,
             rounds: 3,
             scale: 10,
-            idle: 2000,
+            idle: 100,
             filter: library()?,
         };
         while let Some(word) = words.next() {
@@ -68,7 +68,7 @@ impl Arguments {
             "--scale" => self.scale = positive(value)?,
             "--idle" => {
                 self.idle = value.parse()?;
-                ensure!(self.idle <= 5000, "up to 5000 idle clients fit");
+                ensure!(self.idle <= 100, "up to 100 idle clients fit");
             }
             "--filter" => self.filter = value.into(),
             _ => bail!("{word} is not known; --help lists what is"),
@@ -100,12 +100,12 @@ fn library() -> Result<Utf8PathBuf> {
 
 pub(crate) fn help() -> String {
     let mut text = "proxy [--ways LIST] [--scripts select,tpcb] [--protocols simple,prepared] [--clients 1,16,200|none]\n      \
-         [--seconds 5] [--rounds 3] [--scale 10] [--idle 2000] [--filter FILE]\n\n\
+         [--seconds 5] [--rounds 3] [--scale 10] [--idle 100] [--filter FILE]\n\n\
          All of it takes about an hour. FILE is a libhowdah_envoy_filter.so; otherwise it is the one of this build.\n\
          Percentiles are those of all transactions, CPU is for each transaction. For example:\n  \
          what the filter costs   proxy --ways envoy,filter --scripts select --clients 16 --rounds 9 --idle 0\n  \
          the whole path, short   proxy --ways direct,full,full-tls --clients 16 --seconds 3 --idle 0\n  \
-         memory alone            proxy --clients none --idle 5000\n\n\
+         memory alone            proxy --clients none --idle 100\n\n\
          ways:\n"
         .to_owned();
     for way in Way::ALL {
