@@ -46,6 +46,11 @@ pub trait Side {
     /// Whether all members are there and stream; tells what is missing.
     async fn complete(&self) -> Result<()>;
 
+    /// Whether each standby may take over; tells what is missing.
+    async fn redundant(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes a fault happen.
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected>;
 

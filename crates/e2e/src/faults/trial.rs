@@ -75,6 +75,9 @@ pub struct Report {
 pub async fn trial<S: Side>(side: &S, fault: Fault, plan: &Plan) -> Result<Report> {
     let what = || format!("{} of {}", fault.title(), side.name());
     complete(side).await.with_context(what)?;
+    let wait = format!("the standbys of {} to be able to take over", side.name());
+    let redundant = soon(&wait, async || side.redundant().await);
+    redundant.await.with_context(what)?;
     let hosts = side.hosts().await?;
     let scene = scene(hosts.clone(), &plan.table).await?;
     let targets = hosts.iter().map(|host| host.target.clone()).collect();
