@@ -97,9 +97,13 @@ impl World {
         let mut program = run::program_under_test()?;
         if user.is_some() {
             // The user may not be able to reach the folder where it was built.
-            let copy = folder.path().join("howdah");
-            fs::copy(&program, &copy).with_context(|| format!("copy {program}"))?;
-            program = copy;
+            let copy = |name: &str| {
+                let (from, to) = (program.with_file_name(name), folder.path().join(name));
+                let copied = fs::copy(&from, &to).with_context(|| format!("copy {from}"));
+                copied.map(|_| to)
+            };
+            copy("libhowdah_envoy_filter.so")?;
+            program = copy("howdah")?;
         }
         Ok(Self {
             folder,

@@ -193,7 +193,9 @@ fn materialise(spec: &Spec) -> io::Result<()> {
         if link.create_target && !link.target.exists() {
             fs::create_dir_all(&link.target)?;
         }
-        if fs::read_link(&link.path).is_ok_and(|target| target == link.target.as_std_path()) {
+        let is_there =
+            || fs::read_link(&link.path).is_ok_and(|target| target == link.target.as_std_path());
+        if is_there() {
             continue;
         }
         if let Some(parent) = link.path.parent() {
@@ -204,7 +206,11 @@ fn materialise(spec: &Spec) -> io::Result<()> {
             Ok(_) => fs::remove_file(&link.path)?,
             Err(_) => {}
         }
-        std::os::unix::fs::symlink(&link.target, &link.path)?;
+        match std::os::unix::fs::symlink(&link.target, &link.path) {
+            // Another container of the Pod, which starts at the same time, may have made the same.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there() => {}
+            made => made?,
+        }
     }
     for folder in &spec.directories {
         fs::create_dir_all(folder)?;

@@ -92,6 +92,8 @@ pub(super) fn install_program(folder: &Folder, program: &Utf8Path) -> Result<Utf
             let library = program.with_file_name(name);
             if library.exists() {
                 install(&library, &target.with_file_name(name))?;
+            } else {
+                tracing::warn!(%library, "a library that Pods load is missing, `make build` makes it");
             }
         }
         for name in ALSO_KNOWN_AS {
