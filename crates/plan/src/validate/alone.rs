@@ -43,7 +43,7 @@ pub fn alone(inputs: Inputs<'_>) -> Result<Vec<String>, Vec<Invalid>> {
     problems.take(user_hba(spec));
     problems.take(binding::binding(spec, inputs.references));
     problems.take(limits::instances(spec));
-    problems.take(ha::settings(spec));
+    problems.take(ha::settings(scope.name, spec));
     if problems.0.is_empty() {
         Ok(without_effect)
     } else {
