@@ -148,19 +148,18 @@ impl Files {
     }
 
     fn server_tls(&self) -> Result<Option<ServerTls>, Error> {
-        let [certificate, key] = SSL.map(|path| self.layout.resolve(path));
-        if !certificate.exists() {
+        let [certificate, key] = SSL;
+        let Some(certificate) = self.optional(certificate)? else {
             return Ok(None);
-        }
-        let tls = ServerTls::new(&read(&certificate)?, &read(&key)?);
-        Ok(Some(tls))
+        };
+        let key = read(&self.layout.resolve(key))?;
+        Ok(Some(ServerTls::new(&certificate, &key)))
     }
 
     fn pooling(&self) -> Result<Option<Pooling>, Error> {
-        let path = self.layout.resolve(POOLING);
-        if !path.exists() {
+        let Some(settings) = self.optional(POOLING)? else {
             return Ok(None);
-        }
+        };
         let user = |[name, password]: [&str; 2]| {
             Ok(Credential {
                 name: self.credential(name)?,
@@ -168,7 +167,7 @@ impl Files {
             })
         };
         Ok(Some(Pooling {
-            settings: read(&path)?,
+            settings,
             forward: read(&self.layout.resolve(FORWARD))?,
             admin: user(POOLER_ADMIN)?,
             stats: user(POOLER_STATS)?,

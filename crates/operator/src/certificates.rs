@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use howdah_plan::credentials::Credentials;
 use howdah_plan::peer::{CA_CERTIFICATE, CA_KEY};
+use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
@@ -32,6 +33,11 @@ pub(crate) const MEMBERS: Kind = Kind {
 
 /// Clocks may differ; what is new must be valid everywhere.
 pub(crate) const BACK: Duration = Duration::from_secs(DAY);
+
+/// The time since the Unix epoch.
+pub(crate) fn now() -> Duration {
+    Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default()
+}
 
 /// The largest text that is looked at; ours are a tenth of it.
 pub(crate) const MOST_BYTES: usize = 64 * 1024;

@@ -19,13 +19,16 @@ pub(crate) fn content(
     match tls {
         ServerTls::Off => Ok(None),
         ServerTls::Given { certificate, key } => given(certificate, key, None).map(Some),
-        ServerTls::Own(life) => own(*life, stored, members, hosts, now).map(Some),
         ServerTls::Issued {
             made: Some(made), ..
         } => given(&made.certificate, &made.key, made.authority.as_deref()).map(Some),
-        ServerTls::Issued {
-            made: None, own, ..
-        } => awaited(*own, stored, members, hosts, now).map(Some),
+        // Where cert-manager had made one before, clients know that.
+        ServerTls::Issued { made: None, .. } if is_foreign(stored, members) => {
+            Ok(Some(stored.clone()))
+        }
+        ServerTls::Own(life) | ServerTls::Issued { own: life, .. } => {
+            own(*life, stored, members, hosts, now).map(Some)
+        }
     }
 }
 
@@ -33,20 +36,6 @@ pub(crate) fn content(
 pub(crate) fn is_foreign(stored: &Credentials, members: &Credentials) -> bool {
     let ours = members.get(howdah_plan::peer::CA_CERTIFICATE);
     pair(stored, CERTIFICATE, KEY).is_some() && stored.get(CA_CERTIFICATE) != ours
-}
-
-/// Until cert-manager has made one there is one of our own. Where it had made one before, clients know that.
-fn awaited(
-    life: Duration,
-    stored: &Credentials,
-    members: &Credentials,
-    hosts: &[String],
-    now: Duration,
-) -> Result<Credentials, Error> {
-    if is_foreign(stored, members) {
-        return Ok(stored.clone());
-    }
-    own(life, stored, members, hosts, now)
 }
 
 fn given(certificate: &str, key: &str, authority: Option<&str>) -> Result<Credentials, Error> {

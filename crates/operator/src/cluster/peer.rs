@@ -10,7 +10,6 @@ use howdah_plan::build::peer_secret;
 use howdah_plan::credentials::Credentials;
 use howdah_plan::names::Names;
 use howdah_plan::peer::host;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
@@ -22,6 +21,7 @@ use super::credentials::contents;
 use super::dereference::Found;
 use super::ensure::{created, missing, patched};
 use super::orphans;
+use crate::certificates::now;
 use crate::context::Context;
 use crate::peer_tls::{Verdict, judge};
 
@@ -58,10 +58,6 @@ pub(super) async fn ensure(
         // Without a Secret there is nothing that could be good.
         (Verdict::Good, None) => Ok(content),
     }
-}
-
-pub(super) fn now() -> Duration {
-    Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default()
 }
 
 /// Labels, annotations and the owner follow the manifest.

@@ -19,7 +19,8 @@ use super::Error;
 use super::credentials::contents;
 use super::dereference::Found;
 use super::ensure::applied;
-use super::peer::{LOOKED_AT, keep_metadata, now, renew, replace};
+use super::peer::{LOOKED_AT, keep_metadata, renew, replace};
+use crate::certificates::now;
 use crate::context::Context;
 use crate::server_tls::{content, is_foreign};
 

@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use howdah_api::labels::OPERATOR_MANAGER;
 use howdah_plan::credentials::Credentials;
-use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
@@ -28,7 +27,7 @@ use tracing::{info, warn};
 
 use super::generation::{bundle, judge};
 use super::{NAME, SECRET, host};
-use crate::certificates;
+use crate::certificates::{self, now};
 use crate::cluster::{Chain, contents};
 use crate::context::Context;
 
@@ -177,10 +176,6 @@ async fn store(
     api.patch(SECRET, &params, &Patch::Merge(patch))
         .await
         .map(drop)
-}
-
-fn now() -> Duration {
-    Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default()
 }
 
 fn read(what: &'static str) -> impl FnOnce(kube::Error) -> Error {

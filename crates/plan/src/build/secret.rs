@@ -15,28 +15,22 @@ const BINDING_TYPE: &str = "servicebinding.io/postgresql";
 
 /// The Secret with the cluster's credentials; created and completed, never overwritten.
 pub fn credentials_secret(cluster: &ValidatedCluster, credentials: &Credentials) -> Secret {
-    Secret {
-        metadata: object_meta(cluster, Names(&cluster.name).cluster(), Class::Other),
-        type_: Some("Opaque".to_owned()),
-        data: Some(bytes(credentials)),
-        ..Secret::default()
-    }
+    opaque(cluster, Names(&cluster.name).cluster(), credentials)
 }
 
 /// The Secret with which the instances know each other; made and renewed by the operator.
 pub fn peer_secret(cluster: &ValidatedCluster, content: &Credentials) -> Secret {
-    Secret {
-        metadata: object_meta(cluster, Names(&cluster.name).peer(), Class::Other),
-        type_: Some("Opaque".to_owned()),
-        data: Some(bytes(content)),
-        ..Secret::default()
-    }
+    opaque(cluster, Names(&cluster.name).peer(), content)
 }
 
 /// The Secret with the certificate that clients see; made and renewed by the operator.
 pub fn ssl_secret(cluster: &ValidatedCluster, content: &Credentials) -> Secret {
+    opaque(cluster, Names(&cluster.name).ssl(), content)
+}
+
+fn opaque(cluster: &ValidatedCluster, name: String, content: &Credentials) -> Secret {
     Secret {
-        metadata: object_meta(cluster, Names(&cluster.name).ssl(), Class::Other),
+        metadata: object_meta(cluster, name, Class::Other),
         type_: Some("Opaque".to_owned()),
         data: Some(bytes(content)),
         ..Secret::default()

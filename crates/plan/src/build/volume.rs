@@ -50,16 +50,8 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
             }),
             ..Volume::default()
         },
-        Volume {
-            name: SOCKET.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource::default()),
-            ..Volume::default()
-        },
-        Volume {
-            name: TMP.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource::default()),
-            ..Volume::default()
-        },
+        empty(SOCKET),
+        empty(TMP),
         // What parallel queries share; a container's own has room for 64 MiB.
         Volume {
             name: SHM.to_owned(),
@@ -69,14 +61,7 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
             }),
             ..Volume::default()
         },
-        Volume {
-            name: CONFIG.to_owned(),
-            config_map: Some(ConfigMapVolumeSource {
-                name: names.postgres_config_map(),
-                ..ConfigMapVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
+        config_map(CONFIG, names.postgres_config_map()),
         Volume {
             name: CREDENTIALS.to_owned(),
             secret: Some(SecretVolumeSource {
@@ -102,10 +87,13 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
         volumes.extend(tls_volumes(names));
     }
     if cluster.pooling.is_some() {
-        volumes.extend(pooling_volumes(names));
+        volumes.extend([
+            config_map(POOLING, names.pooling_config_map()),
+            empty(PGBOUNCER),
+        ]);
     }
     if cluster.proxy.is_some() {
-        volumes.extend(proxy_volumes(names));
+        volumes.extend([config_map(PROXY, names.proxy_config_map()), empty(ENVOY)]);
     }
     volumes.extend(
         cluster
@@ -135,50 +123,28 @@ fn tls_volumes(names: Names<'_>) -> [Volume; 2] {
             }),
             ..Volume::default()
         },
-        Volume {
-            name: TLS.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource::default()),
-            ..Volume::default()
-        },
+        empty(TLS),
     ]
 }
 
-/// What the pooler is told, and the files that the agent makes of it.
-fn pooling_volumes(names: Names<'_>) -> [Volume; 2] {
-    [
-        Volume {
-            name: POOLING.to_owned(),
-            config_map: Some(ConfigMapVolumeSource {
-                name: names.pooling_config_map(),
-                ..ConfigMapVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
-        Volume {
-            name: PGBOUNCER.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource::default()),
-            ..Volume::default()
-        },
-    ]
+/// For what containers of the Pod share, or keep for as long as it is there.
+fn empty(name: &str) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    }
 }
 
-/// What Envoy is told, and the files that the agent makes of it.
-fn proxy_volumes(names: Names<'_>) -> [Volume; 2] {
-    [
-        Volume {
-            name: PROXY.to_owned(),
-            config_map: Some(ConfigMapVolumeSource {
-                name: names.proxy_config_map(),
-                ..ConfigMapVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
-        Volume {
-            name: ENVOY.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource::default()),
-            ..Volume::default()
-        },
-    ]
+fn config_map(name: &str, of: String) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: of,
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 fn same_name(key: &str) -> KeyToPath {
