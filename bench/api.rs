@@ -10,12 +10,12 @@ mod client;
 #[path = "api/numbers.rs"]
 mod numbers;
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use howdah_e2e::{Process, World};
+use howdah_testkit::bench::{block_on, say};
 use tokio::task::JoinSet;
 
 use self::client::{Connection, Watch, Watched};
@@ -34,24 +34,22 @@ const WRITES: usize = 1_000;
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    runtime.block_on(World::pocket()?.explained(async |world| {
-        world.up().await?;
-        let bench = Bench::new(world).await?;
-        bench.namespaces().await?;
-        bench.objects().await?;
-        for count in [1, 4, 16, WRITERS] {
-            bench.load(count, Watched::Nothing).await?;
-        }
-        bench.load(WRITERS, Watched::Namespace).await?;
-        bench.load(WRITERS, Watched::Everything).await?;
-        bench.latency().await?;
-        world.finish().await
-    }))
+    block_on(
+        2,
+        World::pocket()?.explained(async |world| {
+            world.up().await?;
+            let bench = Bench::new(world).await?;
+            bench.namespaces().await?;
+            bench.objects().await?;
+            for count in [1, 4, 16, WRITERS] {
+                bench.load(count, Watched::Nothing).await?;
+            }
+            bench.load(WRITERS, Watched::Namespace).await?;
+            bench.load(WRITERS, Watched::Everything).await?;
+            bench.latency().await?;
+            world.finish().await
+        }),
+    )
 }
 
 /// What all measurements need.
@@ -71,10 +69,7 @@ struct Reading {
 
 impl Bench {
     async fn new(world: &World) -> Result<Self> {
-        let processes = world.processes()?;
-        let mut up = processes.all().iter();
-        let server = up.find(|process| process.line.contains(" up --"));
-        let server = server.context("`howdah up` runs")?.clone();
+        let server = world.processes()?.pocket()?;
         let kubeconfig = world.state().join("kubeconfig").into_string();
         let connection = Connection::open(&kubeconfig).await?;
         Ok(Self {
@@ -259,9 +254,4 @@ fn per_second(count: usize, time: Duration) -> f64 {
 
 fn mebibytes(kibibytes: u64) -> f64 {
     kibibytes as f64 / 1024.0
-}
-
-fn say(line: &str) {
-    // Whoever closed the pipe has seen enough.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -15,13 +15,12 @@ mod system;
 mod table;
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use howdah_e2e::World;
 use howdah_e2e::faults::{Fault, Mode, Needs, Plan, Report, trial};
-use tokio::signal::unix::{SignalKind, signal};
+use howdah_testkit::bench::{block_on, say, until_told_to_end};
 
 use self::arguments::{Arguments, Contender};
 use self::system::Systems;
@@ -44,20 +43,8 @@ fn main() -> Result<()> {
         say(&arguments::help());
         return Ok(());
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    runtime.block_on(async {
-        let mut told_to_end = signal(SignalKind::terminate())?;
-        tokio::select! {
-            // Dropping it takes back the fault of the moment and ends what runs.
-            done = all(&arguments) => done,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-            _ = told_to_end.recv() => bail!("told to end"),
-        }
-    })
+    // Dropping it takes back the fault of the moment, too.
+    block_on(2, until_told_to_end(all(&arguments)))
 }
 
 async fn all(arguments: &Arguments) -> Result<()> {
@@ -173,9 +160,4 @@ const fn mixed(seed: u64) -> u64 {
     let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     seed ^ (seed >> 31)
-}
-
-fn say(line: &str) {
-    // Whoever closed the pipe has seen enough.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

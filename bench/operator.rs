@@ -15,11 +15,11 @@ mod group;
 #[path = "operator/requests.rs"]
 mod requests;
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use howdah_e2e::{Process, Rest, World};
+use howdah_testkit::bench::{block_on, say};
 
 use self::arguments::Arguments;
 use self::group::Group;
@@ -33,24 +33,22 @@ fn main() -> Result<()> {
         say(arguments::HELP);
         return Ok(());
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    runtime.block_on(World::pocket()?.explained(async |world| {
-        world.up().await?;
-        let bench = Bench::new(world, &arguments).await?;
-        say("no clusters:");
-        let mut base = bench.at_rest(None, 0.0, "at rest").await?;
-        for (name, instances, count) in arguments.groups() {
-            if count > 0 {
-                let group = Group::new(&bench.rest, name, instances, count);
-                base = bench.group(&group, base).await?;
+    block_on(
+        2,
+        World::pocket()?.explained(async |world| {
+            world.up().await?;
+            let bench = Bench::new(world, &arguments).await?;
+            say("no clusters:");
+            let mut base = bench.at_rest(None, 0.0, "at rest").await?;
+            for (name, instances, count) in arguments.groups() {
+                if count > 0 {
+                    let group = Group::new(&bench.rest, name, instances, count);
+                    base = bench.group(&group, base).await?;
+                }
             }
-        }
-        world.finish().await
-    }))
+            world.finish().await
+        }),
+    )
 }
 
 /// What all measurements need.
@@ -62,10 +60,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn new(world: &World, arguments: &'a Arguments) -> Result<Self> {
-        let processes = world.processes()?;
-        let mut up = processes.all().iter();
-        let server = up.find(|process| process.line.contains(" up --"));
-        let server = server.context("`howdah up` runs")?.clone();
+        let server = world.processes()?.pocket()?;
         let rest = world.rest().await?;
         Ok(Self {
             arguments,
@@ -155,9 +150,4 @@ impl<'a> Bench<'a> {
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
-}
-
-fn say(line: &str) {
-    // Whoever closed the pipe has seen enough.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -2,11 +2,11 @@
 //!
 //! `make bench` runs it; `docs/performance.md` has the goals and the numbers of one run. Nothing is asserted here.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use howdah_e2e::{Cluster, NINE_LINES, Process, Tool, World, eventually};
+use howdah_testkit::bench::{block_on, say};
 
 const STARTS: usize = 5;
 const IDLE: Duration = Duration::from_secs(60);
@@ -16,35 +16,33 @@ const LOOK: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(300);
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    runtime.block_on(World::pocket()?.explained(async |world| {
-        let begin = Instant::now();
-        world.up().await?;
-        say(&format!(
-            "`howdah up`, first start: {}",
-            seconds(begin.elapsed())
-        ));
-        starts(world).await?;
-        idle(world).await?;
-        let begin = Instant::now();
-        world.down().await?;
-        say(&format!(
-            "`howdah down` with one cluster: {}",
-            seconds(begin.elapsed())
-        ));
-        let begin = Instant::now();
-        world.up().await?;
-        streaming(&world.cluster("simple")).await?;
-        let back = seconds(begin.elapsed());
-        say(&format!(
-            "`howdah up` to three streaming instances again: {back}"
-        ));
-        world.finish().await
-    }))
+    block_on(
+        1,
+        World::pocket()?.explained(async |world| {
+            let begin = Instant::now();
+            world.up().await?;
+            say(&format!(
+                "`howdah up`, first start: {}",
+                seconds(begin.elapsed())
+            ));
+            starts(world).await?;
+            idle(world).await?;
+            let begin = Instant::now();
+            world.down().await?;
+            say(&format!(
+                "`howdah down` with one cluster: {}",
+                seconds(begin.elapsed())
+            ));
+            let begin = Instant::now();
+            world.up().await?;
+            streaming(&world.cluster("simple")).await?;
+            let back = seconds(begin.elapsed());
+            say(&format!(
+                "`howdah up` to three streaming instances again: {back}"
+            ));
+            world.finish().await
+        }),
+    )
 }
 
 /// The last of the clusters stays.
@@ -103,12 +101,8 @@ struct Part {
 async fn idle(world: &World) -> Result<()> {
     tokio::time::sleep(SETTLE).await;
     let processes = world.processes()?;
-    let up = processes
-        .all()
-        .iter()
-        .filter(|process| process.line.contains(" up --"));
     let kinds = [
-        ("howdah up", up.cloned().collect::<Vec<_>>()),
+        ("howdah up", vec![processes.pocket()?]),
         ("howdah instance (agent)", processes.agents()),
         ("howdah pocket-shim", processes.shims()),
         ("postgres (for comparison)", processes.servers()),
@@ -175,9 +169,4 @@ fn mebibytes(kibibytes: u64) -> f64 {
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
-}
-
-fn say(line: &str) {
-    // Whoever closed the pipe has seen enough.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -22,8 +22,8 @@ mod usage;
 
 use std::io::Write as _;
 
-use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::{Context, Result};
+use howdah_testkit::bench::until_told_to_end;
 
 use self::arguments::Arguments;
 use self::load::Load;
@@ -39,15 +39,7 @@ fn main() -> Result<()> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    runtime.block_on(async {
-        let mut told_to_end = signal(SignalKind::terminate())?;
-        tokio::select! {
-            // Dropping it ends what runs.
-            done = all(&arguments) => done,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-            _ = told_to_end.recv() => bail!("told to end"),
-        }
-    })
+    runtime.block_on(until_told_to_end(all(&arguments)))
 }
 
 async fn all(arguments: &Arguments) -> Result<()> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use howdah_e2e::faults::{Fault, Mode, Route};
+use howdah_testkit::bench::read_arguments;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,22 +61,14 @@ impl Arguments {
             json: None,
             explain: false,
         };
-        let mut words = words;
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                // From cargo.
-                "--bench" => continue,
-                "--help" | "-h" => return Ok(None),
-                "--explain" => {
-                    arguments.explain = true;
-                    continue;
-                }
-                _ => {}
-            }
-            let value = words.next().with_context(|| format!("{word} of what?"))?;
-            arguments.set(&word, &value)?;
-        }
-        Ok(Some(arguments))
+        let mut explain = false;
+        let alone = |word: &str| {
+            explain |= word == "--explain";
+            word == "--explain"
+        };
+        let read = read_arguments(words, alone, |word, value| arguments.set(word, value))?;
+        arguments.explain = explain;
+        Ok(read.then_some(arguments))
     }
 
     fn set(&mut self, word: &str, value: &str) -> Result<()> {

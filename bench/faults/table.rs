@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use howdah_e2e::faults::Report;
+use howdah_testkit::bench;
 
 use super::Item;
 use super::arguments::Arguments;
@@ -142,10 +143,8 @@ impl Table {
     }
 }
 
-/// The nearest rank of a percentile.
 fn rank(sorted: &[Duration], percent: usize) -> Duration {
-    let place = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(place - 1).copied().unwrap_or_default()
+    bench::rank(sorted, percent).unwrap_or_default()
 }
 
 fn seconds(time: Duration) -> String {

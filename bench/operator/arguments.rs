@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use howdah_testkit::bench::read_arguments;
 
 pub(crate) const HELP: &str = "operator [--empty 1000] [--single 50] [--triple 1] [--changes 300] [--pace 100] \
                                [--settle 20] [--rest 60]
@@ -35,7 +36,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// `None` when help is asked for.
-    pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Option<Self>> {
+    pub(crate) fn read(words: impl Iterator<Item = String>) -> Result<Option<Self>> {
         let mut arguments = Self {
             empty: 1000,
             single: 50,
@@ -45,27 +46,23 @@ impl Arguments {
             settle: Duration::from_secs(20),
             rest: Duration::from_secs(60),
         };
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                // From cargo.
-                "--bench" => continue,
-                "--help" | "-h" => return Ok(None),
-                _ => {}
-            }
-            let value = words.next().with_context(|| format!("{word} of what?"))?;
-            let number = || value.parse().with_context(|| format!("{word} is a number"));
-            match word.as_str() {
-                "--empty" => arguments.empty = number()?,
-                "--single" => arguments.single = number()?,
-                "--triple" => arguments.triple = number()?,
-                "--changes" => arguments.changes = number()?,
-                "--pace" => arguments.pace = Duration::from_millis(number()?.max(1) as u64),
-                "--settle" => arguments.settle = Duration::from_secs(number()? as u64),
-                "--rest" => arguments.rest = Duration::from_secs(number()?.max(1) as u64),
-                _ => bail!("{word} is not known; --help lists what is"),
-            }
+        let read = read_arguments(words, |_| false, |word, value| arguments.set(word, value))?;
+        Ok(read.then_some(arguments))
+    }
+
+    fn set(&mut self, word: &str, value: &str) -> Result<()> {
+        let number = || value.parse().with_context(|| format!("{word} is a number"));
+        match word {
+            "--empty" => self.empty = number()?,
+            "--single" => self.single = number()?,
+            "--triple" => self.triple = number()?,
+            "--changes" => self.changes = number()?,
+            "--pace" => self.pace = Duration::from_millis(number()?.max(1) as u64),
+            "--settle" => self.settle = Duration::from_secs(number()? as u64),
+            "--rest" => self.rest = Duration::from_secs(number()?.max(1) as u64),
+            _ => bail!("{word} is not known; --help lists what is"),
         }
-        Ok(Some(arguments))
+        Ok(())
     }
 
     /// Name, instances of each cluster, and number of clusters.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use howdah_e2e::{Rest, Watch, eventually};
+use howdah_testkit::bench::rank;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -86,8 +87,7 @@ async fn watch(mut watch: Watch, seen: Seen) -> Result<()> {
 /// The median, the 99th of a hundred and the longest.
 pub(crate) fn show(sorted: Vec<Duration>) -> String {
     let part = |percent: usize| {
-        let place = (sorted.len() * percent).div_ceil(100).max(1);
-        let time = sorted.get(place - 1).copied().unwrap_or_default();
+        let time = rank(&sorted, percent).unwrap_or_default();
         time.as_secs_f64() * 1e3
     };
     format!(

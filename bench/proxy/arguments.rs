@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use camino::Utf8PathBuf;
+use howdah_testkit::bench::read_arguments;
 
 use super::load::{Protocol, Script};
 use super::stack::Way;
@@ -21,7 +22,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// `None` when help is asked for.
-    pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Option<Self>> {
+    pub(crate) fn read(words: impl Iterator<Item = String>) -> Result<Option<Self>> {
         let mut arguments = Self {
             ways: Way::ALL.to_vec(),
             scripts: Script::ALL.to_vec(),
@@ -33,15 +34,8 @@ impl Arguments {
             idle: 100,
             filter: library()?,
         };
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                // From cargo.
-                "--bench" => continue,
-                "--help" | "-h" => return Ok(None),
-                _ => {}
-            }
-            let value = words.next().with_context(|| format!("{word} of what?"))?;
-            arguments.set(&word, &value)?;
+        if !read_arguments(words, |_| false, |word, value| arguments.set(word, value))? {
+            return Ok(None);
         }
         ensure!(
             arguments.filter.is_file(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use howdah_testkit::bench::rank;
 
 use super::arguments::Arguments;
 use super::stack::{Stack, Way};
@@ -168,10 +169,7 @@ fn percentiles(folder: &camino::Utf8Path) -> Result<(f64, f64)> {
         times.extend(text.lines().filter_map(third));
     }
     times.sort_unstable();
-    let rank = |percent: usize| {
-        let place = (times.len() * percent).div_ceil(100).max(1);
-        times.get(place - 1).copied().map(f64::from)
-    };
+    let rank = |percent: usize| rank(&times, percent).map(f64::from);
     let both = rank(50).zip(rank(99));
     both.context("pgbench logged no transaction")
 }

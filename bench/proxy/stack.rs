@@ -3,14 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use howdah_testkit::{
     Components, LoopbackAddress, Programs, TempWorld, components, free_loopback_address,
-    unprivileged_user, wait_until,
+    unprivileged, wait_until,
 };
 use howdah_types::catalogue::ComponentName;
 use tokio::process::Child;
@@ -291,15 +291,6 @@ fn pgbouncer(ip: &str, folder: &Utf8Path) -> String {
          pool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 10000\nmax_prepared_statements = 200\n\
          client_tls_sslmode = allow\nclient_tls_cert_file = {folder}/tls.crt\nclient_tls_key_file = {folder}/tls.key\n"
     )
-}
-
-fn unprivileged(mut command: Command) -> Result<Command> {
-    if let Some(user) = unprivileged_user()? {
-        user.apply(&mut command);
-    }
-    command.env("HOME", "/nonexistent");
-    command.stdin(Stdio::null()).current_dir("/");
-    Ok(command)
 }
 
 fn spawn(mut command: Command, folder: &Utf8Path, name: &str) -> Result<Child> {

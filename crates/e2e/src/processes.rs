@@ -184,6 +184,16 @@ impl Processes {
         self.filter(|process| process.is_postmaster() || process.line.starts_with("postgres: "))
     }
 
+    /// The one of `howdah up`, with the API server, the node and the operator in it.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pocket(&self) -> Result<Process> {
+        let mut all = self.all().iter();
+        let found = all.find(|process| process.line.contains(" up --"));
+        found.cloned().context("`howdah up` runs")
+    }
+
     /// The agents, which are the main processes of the `patroni` containers.
     #[must_use]
     pub fn agents(&self) -> Vec<Process> {

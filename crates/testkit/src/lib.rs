@@ -1,4 +1,4 @@
-//! What tests share: real components, temporary worlds, loopback addresses, waiting on conditions.
+//! What tests and benchmarks share: real components, temporary worlds, loopback addresses, waiting on conditions.
 //!
 //! For tests alone: every failure is an [`anyhow::Error`] with a sentence for the person who reads the test's output.
 //! Nothing here knows Kubernetes or what Howdah does with Postgres.
@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+pub mod bench;
 mod components;
 mod user;
 mod wait;
@@ -13,6 +14,6 @@ mod world;
 
 pub use address::{LoopbackAddress, free_loopback_address};
 pub use components::{Components, Programs, components, postgres_bin_dir};
-pub use user::{RunAs, unprivileged_user};
+pub use user::{RunAs, unprivileged, unprivileged_user};
 pub use wait::wait_until;
 pub use world::TempWorld;

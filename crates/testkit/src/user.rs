@@ -1,7 +1,7 @@
 //! The unprivileged user that Postgres and the processes of Pods run as when tests run under root.
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use nix::unistd::{Uid, User};
@@ -50,6 +50,20 @@ impl RunAs {
         // The standard library clears the groups of root itself when a user is set.
         command.uid(self.uid).gid(self.gid);
     }
+}
+
+/// The command without root, in no folder of its own and with nothing to read.
+///
+/// # Errors
+/// When the machine has no such account.
+pub fn unprivileged(mut command: Command) -> Result<Command> {
+    if let Some(user) = unprivileged_user()? {
+        user.apply(&mut command);
+    }
+    // libpq looks for certificates of the user's own there.
+    command.env("HOME", "/nonexistent");
+    command.stdin(Stdio::null()).current_dir("/");
+    Ok(command)
 }
 
 #[cfg(test)]

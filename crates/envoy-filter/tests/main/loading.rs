@@ -82,7 +82,7 @@ async fn an_envoy_with_another_interface_is_refused_in_one_sentence() -> Result<
     let mut mode = fs::metadata(&path)?.permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
     fs::set_permissions(&path, mode)?;
-    let mut command = programs::unprivileged(std::process::Command::new(&path))?;
+    let mut command = howdah_testkit::unprivileged(std::process::Command::new(&path))?;
     command
         .args(["--mode", "validate", "-c"])
         .arg(ground.folder.join("envoy.yaml"))

@@ -1,12 +1,12 @@
 //! The programs of a test: found among the components, run without root.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use camino::Utf8PathBuf;
-use howdah_testkit::{Components, Programs, unprivileged_user};
+use howdah_testkit::{Components, Programs, unprivileged};
 use howdah_types::catalogue::ComponentName;
 
 /// How long anything may take on a loaded machine.
@@ -25,21 +25,9 @@ pub(crate) fn postgres() -> Result<Programs> {
     components()?.postgres(18)
 }
 
-/// A program of a bundle, without root and with nothing to read.
+/// A program of a bundle, without root.
 pub(crate) fn command(programs: &Programs, name: &str) -> Result<Command> {
-    let mut command = unprivileged(programs.command(name))?;
-    command.stdin(Stdio::null()).current_dir("/");
-    Ok(command)
-}
-
-/// The command without root.
-pub(crate) fn unprivileged(mut command: Command) -> Result<Command> {
-    if let Some(user) = unprivileged_user()? {
-        user.apply(&mut command);
-    }
-    // libpq looks for certificates of the user's own there.
-    command.env("HOME", "/nonexistent");
-    Ok(command)
+    unprivileged(programs.command(name))
 }
 
 /// Envoy.
