@@ -2,10 +2,8 @@
 
 use std::net::IpAddr;
 
+use howdah_postgres::PORT;
 use howdah_types::{ClusterName, InstanceName, PgVersion};
-
-/// The port of Postgres.
-const POSTGRES: u16 = 5432;
 
 /// Arguments of `howdah instance`.
 #[derive(Debug, Clone, clap::Args)]
@@ -114,7 +112,7 @@ impl TryFrom<Args> for Config {
             address => parsed("bind address", address, &mut problems),
         };
         let mut port = |port: &str| match port {
-            "" => Some(POSTGRES),
+            "" => Some(PORT),
             port => parsed("port for clients", port, &mut problems),
         };
         let ports = (port(&pgport), port(&direct_port));
@@ -161,7 +159,7 @@ impl TryFrom<Args> for Config {
 impl Config {
     /// True if Postgres sees connections of the proxy instead of those of clients.
     pub(crate) fn is_behind_proxy(&self) -> bool {
-        self.direct_port != POSTGRES
+        self.direct_port != PORT
     }
 }
 
@@ -205,7 +203,7 @@ pub(crate) mod tests {
         let config = config();
         assert!(!config.is_behind_proxy());
         assert_eq!(config.bind, None);
-        assert_eq!(config.pgport, POSTGRES);
+        assert_eq!(config.pgport, PORT);
         assert!(config.may_bootstrap);
         let mut args = args();
         args.may_bootstrap = String::new();

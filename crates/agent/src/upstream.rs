@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use howdah_ha::machine::Source;
-use howdah_postgres::{Session, SourceError, SqlError};
+use howdah_postgres::{PORT, Session, SourceError, SqlError};
 use howdah_types::ClusterName;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use tokio::time::timeout;
@@ -20,8 +20,6 @@ use crate::settings::{self, ReplicateFrom};
 const PAUSE: Duration = Duration::from_secs(1);
 /// The time for one answer; a source that does not answer is as good as away.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The port of Postgres itself in every Pod; the route leads to what is in front of it.
-const POSTGRES: u16 = 5432;
 
 /// Why nothing is known of the source.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +155,8 @@ fn place(route: &EndpointSlice) -> Option<Place> {
     let host = endpoint.addresses.first()?.clone();
     Some(Place {
         host,
-        port: POSTGRES,
+        // The route leads to what is in front of it.
+        port: PORT,
     })
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use howdah_api::cert_manager::{GROUP, IssuerRef};
+use howdah_api::cert_manager::{Certificate, GROUP, IssuerRef};
 
 use crate::invalid::Invalid;
 
@@ -19,10 +19,12 @@ pub const ISSUER_KIND: &str = "cert-manager.io/issuer-kind";
 pub const ISSUER_GROUP: &str = "cert-manager.io/issuer-group";
 
 /// What was found of cert-manager.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CertManager {
     /// True if its kinds are known to the server.
     pub installed: bool,
+    /// What it was asked for.
+    pub certificate: Option<Certificate>,
     /// What it has made for the cluster so far.
     pub made: Option<Made>,
 }

@@ -15,6 +15,9 @@ use crate::invalid::Invalid;
 
 pub use render::{Placeholders, Server, Users, render};
 
+/// Where the pooler listens.
+pub(crate) const PORT: i32 = 6432;
+
 /// Settings by name.
 pub type Settings = BTreeMap<String, String>;
 

@@ -12,8 +12,8 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::session::Error;
 
-/// The port in the name of the pooler's socket.
-const PORT: u16 = 6432;
+/// The port of the pooler, also in the name of its socket.
+pub const PORT: u16 = 6432;
 /// The user who needs no password, and the database that is no database.
 const CONSOLE: &str = "pgbouncer";
 /// The time for an answer that does not wait for clients.

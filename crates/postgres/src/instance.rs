@@ -17,7 +17,7 @@ use crate::programs::Programs;
 use crate::staging::{self, Kind};
 
 /// The port of Postgres inside a Pod.
-pub(crate) const PORT: u16 = 5432;
+pub const PORT: u16 = 5432;
 
 /// The longest path of a Unix socket, in bytes.
 const SOCKET_PATH_MAX: usize = 107;

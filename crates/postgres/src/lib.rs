@@ -45,14 +45,14 @@ mod wal;
 
 pub use clone::Error as CloneError;
 pub use configuration::{Configuration, Error as ConfigurationError, Upstream};
-pub use console::Console;
+pub use console::{Console, PORT as POOLER_PORT};
 pub use control::{ClusterState, ControlData};
 pub use disk::{Error as DiskError, Fault};
 pub use duty::Duty;
 pub use files::Error as FileError;
 pub use initialise::Error as InitialiseError;
 pub use inspect::{DataDirectory, Error as InspectError, Initialised};
-pub use instance::{Identity, Instance, OpenError, VolumeLock};
+pub use instance::{Identity, Instance, OpenError, PORT, VolumeLock};
 pub use layout::Layout;
 pub use lookup::takes_writes;
 pub use place::{Error as PlaceError, Place};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use howdah_postgres::{Console, takes_writes};
+use howdah_postgres::{Console, POOLER_PORT, takes_writes};
 use howdah_types::InstanceName;
 use tokio::time::Instant;
 use tracing::info;
@@ -19,9 +19,6 @@ use crate::view::{Phase, Role};
 const ASK: Duration = Duration::from_millis(20);
 /// The time for its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The port of another member's pooler. Its Postgres is not asked itself: a pooler that is paused keeps the
-/// transactions of others waiting, too.
-const POOLER: u16 = 6432;
 /// How often it is looked whether clients of a former primary are still there.
 const COUNT: Duration = Duration::from_secs(5);
 
@@ -151,7 +148,8 @@ impl Follower {
         };
         if self.reached.as_ref() != Some(&(name.clone(), address)) {
             let authenticator = member.mounted.borrow().credentials.authenticator.clone();
-            if !takes_writes(address, POOLER, &authenticator, PATIENCE).await {
+            // Its Postgres is not asked itself: a pooler that is paused keeps the transactions of others waiting, too.
+            if !takes_writes(address, POOLER_PORT, &authenticator, PATIENCE).await {
                 return waiting;
             }
             info!(primary = %name, "clients are sent on to the new primary");

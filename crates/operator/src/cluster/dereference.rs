@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use howdah_api::cert_manager::Certificate;
 use howdah_api::{SGCluster, conditions, labels};
 use howdah_plan::cert_manager::{self, CertManager, Made};
 use howdah_plan::metadata::{identity, pod_identity, selector_text};
@@ -39,8 +38,6 @@ pub(super) struct Found {
     pub(super) catalogue: Result<Catalogue, Vec<Invalid>>,
     pub(super) record: Record,
     pub(super) owned: Owned,
-    /// What cert-manager is asked for.
-    pub(super) certificate: Option<Certificate>,
 }
 
 /// The cluster's own objects, by label.
@@ -96,9 +93,7 @@ pub(super) async fn dereference(
         catalogue::read(context),
     )?;
     let recorded = recorded_version(&cluster, &owned);
-    let mut references = reader.references(&cluster, &catalogue, recorded).await?;
-    let (cert_manager, certificate) = reader.cert_manager(&cluster).await?;
-    references.cert_manager = cert_manager;
+    let references = reader.references(&cluster, &catalogue, recorded).await?;
     Ok(Some(Found {
         record: Record::read(lease, name, &uid),
         namespace: namespace.to_owned(),
@@ -106,7 +101,6 @@ pub(super) async fn dereference(
         references,
         catalogue,
         owned,
-        certificate,
     }))
 }
 
@@ -206,18 +200,19 @@ impl Reader<'_> {
                 None => Ok(None),
             }
         };
-        let (profile, postgres_config, pooling_config, secret_keys) = tokio::try_join!(
+        let (profile, postgres_config, pooling_config, secret_keys, cert_manager) = tokio::try_join!(
             self.get("SGInstanceProfile", &profile.name),
             postgres,
             self.get("SGPoolingConfig", &pooling.name),
             self.secret_keys(cluster),
+            self.cert_manager(cluster, &name),
         )?;
         Ok(References {
             profile,
             postgres_config,
             pooling_config,
             secret_keys,
-            cert_manager: CertManager::default(),
+            cert_manager,
         })
     }
 
@@ -225,22 +220,21 @@ impl Reader<'_> {
     async fn cert_manager(
         &self,
         cluster: &SGCluster,
-    ) -> Result<(CertManager, Option<Certificate>), Error> {
-        let name = cluster.name_any().parse::<ClusterName>();
-        let asked = cert_manager::is_asked(cluster.annotations());
-        let Some(name) = name.ok().filter(|_| asked) else {
-            return Ok(Default::default());
-        };
+        name: &ClusterName,
+    ) -> Result<CertManager, Error> {
+        if !cert_manager::is_asked(cluster.annotations()) {
+            return Ok(CertManager::default());
+        }
         let version = format!("{}/v1", howdah_api::cert_manager::GROUP);
         let kinds = self.context.client.list_api_group_resources(&version).await;
         match kinds {
             // A group that a server does not know has no page, and no words in JSON either.
             Err(kube::Error::Api(status)) if status.code == 404 => {
-                return Ok(Default::default());
+                return Ok(CertManager::default());
             }
             other => other.map_err(Error::read(version))?,
         };
-        let issued = names::Names(&name).issued();
+        let issued = names::Names(name).issued();
         let (certificate, secret) = tokio::try_join!(
             self.get("Certificate", &issued),
             self.get::<Secret>("Secret", &issued),
@@ -252,11 +246,11 @@ impl Reader<'_> {
                 authority: made.remove(server_tls::CA_CERTIFICATE),
             })
         });
-        let found = CertManager {
+        Ok(CertManager {
             installed: true,
+            certificate,
             made,
-        };
-        Ok((found, certificate))
+        })
     }
 
     async fn secret_keys(

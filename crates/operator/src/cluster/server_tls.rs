@@ -47,7 +47,7 @@ pub(super) async fn ensure(
     let wanted = wanted.map_err(Error::ServerCertificate)?;
     if let ServerTls::Issued { issuer, asked, .. } = &valid.server_tls {
         let planned = certificate(valid, issuer, *asked, &hosts);
-        let stored = found.certificate.as_slice();
+        let stored = found.references.cert_manager.certificate.as_slice();
         applied(context, &found.namespace, stored, &planned).await?;
     } else if is_foreign(&known, members) && wanted.as_ref() != Some(&known) {
         // It may be what cert-manager made before the cluster asked for something else.

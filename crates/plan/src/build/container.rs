@@ -11,8 +11,9 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::service::{PEER_PORT, PG_PORT, REPLICATION_PORT, REST_PORT};
-use super::{pgbouncer, volume};
+use super::volume;
 use crate::names::{PATRONI, POSTGRES_UTIL, custom};
+use crate::pooling;
 use crate::proxy::{DIRECT_PORT, POOLED_PORT};
 use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
@@ -69,7 +70,7 @@ pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
 fn client_port(cluster: &ValidatedCluster) -> i32 {
     match (cluster.proxy, &cluster.pooling) {
         (Some(_), _) => POOLED_PORT,
-        (None, Some(_)) => pgbouncer::PORT,
+        (None, Some(_)) => pooling::PORT,
         (None, None) => POSTGRES,
     }
 }

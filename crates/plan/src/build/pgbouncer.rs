@@ -6,10 +6,8 @@ use super::container::{platform_env, port, unprivileged, with_users};
 use super::service::PG_PORT;
 use super::volume;
 use crate::names::PGBOUNCER;
+use crate::pooling::PORT;
 use crate::validated::ValidatedCluster;
-
-/// Where the pooler listens.
-pub(super) const PORT: i32 = 6432;
 
 /// Waits for the file that the agent writes. PgBouncer takes SIGTERM as "wait until every client has left", which
 /// may be for ever; SIGINT lets transactions end.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LOOKUPS, Pooling, Settings};
+use super::{LOOKUPS, PORT, Pooling, Settings};
 
 /// What the agent puts in place of these words.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,7 @@ fn ours(users: Users<'_>) -> Vec<(&'static str, String)> {
     let below = |path: &str| format!("{}{path}", Placeholders::ROOT);
     vec![
         ("listen_addr", Placeholders::LISTEN.to_owned()),
-        ("listen_port", "6432".to_owned()),
+        ("listen_port", PORT.to_string()),
         ("unix_socket_dir", below("/var/run/postgresql")),
         ("unix_socket_mode", "0700".to_owned()),
         ("auth_type", "scram-sha-256".to_owned()),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{DIRECT_PORT, METRICS_PORT, POOLED_PORT, Proxy};
+use crate::pooling;
 
 /// What the agent puts in place of these words.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ pub fn render(cluster: &str, proxy: Proxy, pooled: bool, tls: bool) -> String {
         listeners.push(listener("direct", DIRECT_PORT, tls));
     }
     listeners.push(metrics());
-    let behind = if pooled { 6432 } else { 5432 };
+    let behind = if pooled { pooling::PORT } else { 5432 };
     let file = json!({
         "node": {"id": Placeholders::POD, "cluster": cluster},
         // Only for this container: whoever reaches it can stop Envoy.
