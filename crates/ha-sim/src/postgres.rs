@@ -34,6 +34,13 @@ impl Copy {
         }
     }
 
+    /// True if that copy can stream from this one. Postgres itself looks at numbers only: the same number is taken for
+    /// the same timeline.
+    pub(crate) fn can_feed(&self, other: &Self) -> bool {
+        let (end, place) = (self.position(), other.position().end);
+        self.system == other.system && end.can_feed(place) && place.lsn <= end.end.lsn
+    }
+
     /// A server that lost what it had received of a later timeline knows of it, and is promoted where it is.
     pub(crate) fn leave_unreached_timelines(&mut self) {
         let end = lsn(self.log.len());

@@ -138,9 +138,7 @@ impl World {
             }
             return self.later(1_000, Happening::Stream(node, conn));
         }
-        let place = own.position().end;
-        let before = place.lsn <= theirs.position().end.lsn;
-        if own.system != theirs.system || !theirs.position().can_feed(place) || !before {
+        if !theirs.can_feed(own) {
             self.nodes[node].pg.fed = false;
             self.later(5 * RETRY, Happening::Stream(node, conn));
             return;

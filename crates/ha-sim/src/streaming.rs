@@ -118,10 +118,7 @@ impl World {
         let (Some(own), Some(theirs)) = (&this.pg.copy, &source.pg.copy) else {
             return;
         };
-        // Postgres itself looks at numbers only: the same number is taken for the same timeline.
-        let place = own.position().end;
-        let before = place.lsn <= theirs.position().end.lsn;
-        if own.system != theirs.system || !theirs.position().can_feed(place) || !before {
+        if !theirs.can_feed(own) {
             self.nodes[node].pg.fed = false;
             self.later(5 * RETRY, Happening::Stream(node, conn));
             return;

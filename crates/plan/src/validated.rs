@@ -63,6 +63,13 @@ pub struct ValidatedCluster {
     pub spec: ClusterSpec,
 }
 
+impl ValidatedCluster {
+    /// True if clients can have encryption.
+    pub(crate) fn encrypts(&self) -> bool {
+        self.server_tls != ServerTls::Off
+    }
+}
+
 /// Images of the containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Images {

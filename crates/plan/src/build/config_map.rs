@@ -14,7 +14,6 @@ use crate::names::Names;
 use crate::parameters;
 use crate::pooling::{self, Server, Users};
 use crate::proxy;
-use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
 
 /// All ConfigMaps of a cluster, that of Postgres first.
@@ -36,7 +35,7 @@ fn envoy(cluster: &ValidatedCluster) -> Option<ConfigMap> {
 
 /// Envoy's file, if there is one.
 pub(super) fn envoy_file(cluster: &ValidatedCluster) -> Option<String> {
-    let tls = cluster.server_tls != ServerTls::Off;
+    let tls = cluster.encrypts();
     let pooled = cluster.pooling.is_some();
     let name = cluster.name.as_str();
     cluster
@@ -52,7 +51,7 @@ fn pooling(cluster: &ValidatedCluster, credentials: &Credentials) -> Option<Conf
         admin: name(POOLER_ADMIN_USERNAME),
         stats: name(POOLER_STATS_USERNAME),
     };
-    let tls = cluster.server_tls != ServerTls::Off;
+    let tls = cluster.encrypts();
     let text = |server| pooling::render(settings, users, server, tls);
     Some(ConfigMap {
         metadata: object_meta(

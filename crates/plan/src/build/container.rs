@@ -15,7 +15,6 @@ use super::volume;
 use crate::names::{PATRONI, POSTGRES_UTIL, custom};
 use crate::pooling;
 use crate::proxy::{DIRECT_PORT, POOLED_PORT};
-use crate::server_tls::ServerTls;
 use crate::validated::ValidatedCluster;
 
 const POSTGRES: i32 = 5432;
@@ -28,14 +27,16 @@ const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep infinity & wait $!
 
 /// The container that runs Postgres. It is called after Patroni because runbooks name it so.
 pub(super) fn patroni(cluster: &ValidatedCluster) -> Container {
-    let server_tls = cluster.server_tls != ServerTls::Off;
     let mut env = platform_env();
     env.extend([
         value("HOWDAH_CLUSTER", cluster.name.as_str()),
         value("HOWDAH_POSTGRES_VERSION", &cluster.version.to_string()),
         value("HOWDAH_PGPORT", &client_port(cluster).to_string()),
         value("HOWDAH_DIRECT_PORT", &direct_port(cluster).to_string()),
-        value("HOWDAH_SERVER_TLS", if server_tls { "true" } else { "" }),
+        value(
+            "HOWDAH_SERVER_TLS",
+            if cluster.encrypts() { "true" } else { "" },
+        ),
         field(
             "HOWDAH_MAY_BOOTSTRAP",
             &format!("metadata.annotations['{}']", labels::MAY_BOOTSTRAP),

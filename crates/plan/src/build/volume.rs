@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::names::{self, Names, custom};
 use crate::peer::MOUNTED;
-use crate::server_tls::{self, ServerTls};
+use crate::server_tls;
 use crate::validated::ValidatedCluster;
 
 const SOCKET: &str = "socket";
@@ -83,7 +83,7 @@ pub(super) fn volumes(cluster: &ValidatedCluster, instance: &InstanceName) -> Ve
             ..Volume::default()
         },
     ];
-    if cluster.server_tls != ServerTls::Off {
+    if cluster.encrypts() {
         volumes.extend(tls_volumes(names));
     }
     if cluster.pooling.is_some() {
@@ -170,7 +170,7 @@ pub(super) fn postgres_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
         mount(CREDENTIALS, "/etc/howdah/credentials", true),
         mount(PEER, "/etc/howdah/peer", true),
     ];
-    if cluster.server_tls != ServerTls::Off {
+    if cluster.encrypts() {
         mounts.extend([
             mount(SSL, "/etc/howdah/ssl", true),
             mount(TLS, TLS_PATH, false),
@@ -202,7 +202,7 @@ pub(super) fn pgbouncer_mounts(cluster: &ValidatedCluster) -> Vec<VolumeMount> {
         mount(SOCKET, SOCKET_PATH, false),
         mount(PGBOUNCER, PGBOUNCER_PATH, true),
     ];
-    if cluster.server_tls != ServerTls::Off {
+    if cluster.encrypts() {
         mounts.push(mount(TLS, TLS_PATH, true));
     }
     mounts
