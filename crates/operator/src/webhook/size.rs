@@ -28,7 +28,8 @@ pub(super) enum Refused {
     BrokenOff,
 }
 
-/// Reads a body to its end. What comes in has to wait for room, however many send something.
+/// Reads a body to its end; one that says that it is too large is refused unread. What comes in has to wait for
+/// room, however many send something.
 pub(super) async fn read<B>(mut body: B, room: &Semaphore) -> Result<Held<'_>, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -37,6 +38,9 @@ where
         bytes: Vec::new(),
         room: None,
     };
+    if body.size_hint().lower() > MOST_BYTES as u64 {
+        return Err(Refused::TooLarge);
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refused::BrokenOff)?;
         let Ok(data) = frame.into_data() else {
@@ -76,7 +80,11 @@ pub(super) fn values(json: &str) -> usize {
 mod tests {
     use std::time::Duration;
 
-    use http_body_util::Full;
+    use std::convert::Infallible;
+
+    use futures::stream;
+    use http_body_util::{Full, StreamBody};
+    use hyper::body::Frame;
     use tokio::time::timeout;
 
     use super::*;
@@ -100,11 +108,23 @@ mod tests {
     #[tokio::test]
     async fn bodies_are_taken_up_to_a_limit() {
         let room = Semaphore::new(ROOM);
-        let body = |bytes: usize| Full::new(Bytes::from(vec![b' '; bytes]));
-        let held = read(body(MOST_BYTES), &room).await;
-        assert_eq!(held.map(|held| held.bytes.len()).ok(), Some(MOST_BYTES));
-        let refused = read(body(MOST_BYTES + 1), &room).await;
-        assert_eq!(refused.err(), Some(Refused::TooLarge));
+        let body = |bytes: usize| Bytes::from(vec![b' '; bytes]);
+        let unannounced = |bytes: usize| {
+            let frame = Ok::<_, Infallible>(Frame::data(body(bytes)));
+            StreamBody::new(stream::iter([frame]))
+        };
+        for held in [
+            read(Full::new(body(MOST_BYTES)), &room).await,
+            read(unannounced(MOST_BYTES), &room).await,
+        ] {
+            assert_eq!(held.map(|held| held.bytes.len()).ok(), Some(MOST_BYTES));
+        }
+        for refused in [
+            read(Full::new(body(MOST_BYTES + 1)), &room).await,
+            read(unannounced(MOST_BYTES + 1), &room).await,
+        ] {
+            assert_eq!(refused.err(), Some(Refused::TooLarge));
+        }
         assert_eq!(room.available_permits(), ROOM);
     }
 
