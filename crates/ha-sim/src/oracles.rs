@@ -185,11 +185,15 @@ impl World {
         })
     }
 
-    /// True if people forced a failover while this primary may have lived: what it acknowledges is lost.
+    /// True if people gave up what this primary acknowledges: they forced a failover while it may have lived, or
+    /// made the cluster follow a source since.
     pub(crate) fn is_given_up(&self, node: usize) -> bool {
-        let forced = self.ledger.forced;
+        let given_up = self
+            .ledger
+            .forced
+            .max(self.ledger.replicating.last().copied());
         self.epoch_of_log(node)
-            .is_some_and(|epoch| forced > Some(epoch))
+            .is_some_and(|epoch| given_up > Some(epoch))
     }
 
     /// O5: what a member told to be sealed at is never below what it told before.
@@ -376,7 +380,8 @@ impl World {
         }
     }
 
-    /// O8: a copy that could run gives way only to that of a member that serves, or did.
+    /// O8: a copy that could run gives way only to that of a member that serves, or did. One that never was the
+    /// cluster's may go before: it was taken from a source, and the cluster began without.
     pub(crate) fn judge_replacement(&mut self, node: usize, from: usize) {
         let pg = &self.nodes[node].pg;
         let served = self.ledger.served.iter();
@@ -384,7 +389,15 @@ impl World {
             .map(|(_, holder)| index(holder.member))
             .chain(self.ledger.led.iter().map(|holder| index(holder.member)))
             .any(|member| member == from);
-        if pg.copy.is_some() && !pg.unfinished && !serves {
+        let stored = self.kube.stored.as_ref();
+        let system = stored.and_then(|(record, _)| record.system);
+        let strange = |copy: &Copy| {
+            let known = |acked: &Acked| copy.log.contains(&acked.txn);
+            system.is_some_and(|system| system != copy.system)
+                && !self.ledger.acked.iter().any(known)
+        };
+        let own = pg.copy.as_ref().filter(|copy| !strange(copy));
+        if own.is_some() && !pg.unfinished && !serves {
             let what = format!("m{node} replaces its copy by that of m{from}, which never served");
             self.ledger.broken(Oracle::LastCopyKept, self.now, what);
         }

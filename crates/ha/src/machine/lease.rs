@@ -169,7 +169,7 @@ impl Machine {
             .is_none_or(|at| self.now >= at + self.s.config.settings.timing.renew);
         // A crash restart waits for it.
         let crashed = match &self.s.phase {
-            Phase::Primary(primary) => primary.restart.map(|restart| restart.crashed),
+            Phase::Primary(primary) => primary.restart.and_then(|restart| restart.crashed),
             _ => None,
         };
         let due = due || crashed.is_some_and(|at| self.s.renewed < Some(at));

@@ -139,8 +139,10 @@ pub struct Change {
 /// A crash restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restart {
-    /// When the crash was noticed.
-    pub crashed: Instant,
+    /// When the first crash was noticed.
+    pub since: Instant,
+    /// When the crash was noticed that no start followed yet.
+    pub crashed: Option<Instant>,
     /// How often a start failed.
     pub failed: u32,
 }
@@ -244,7 +246,17 @@ impl Machine {
         }
     }
 
+    /// INVARIANT I2: a server that ends again after this one start has to wait for a renewal again.
+    fn note_restart(&mut self, job: &Job) {
+        if let (Phase::Primary(primary), Job::Restart) = (&mut self.s.phase, job)
+            && let Some(restart) = &mut primary.restart
+        {
+            restart.crashed = None;
+        }
+    }
+
     pub(super) fn note_failed(&mut self, job: &Job) {
+        self.note_restart(job);
         match (&mut self.s.phase, job) {
             (Phase::Rejoin(rejoin), Job::Rewind { .. }) => rejoin.failed += 1,
             (Phase::Replicating(replicating), Job::Rewind { .. }) => replicating.rewinds += 1,
@@ -265,6 +277,7 @@ impl Machine {
             let known = self.record().is_some_and(|record| record.system.is_some());
             self.s.unclaimed = *from == Member::SOURCE && !known;
         }
+        self.note_restart(job);
         match (&mut self.s.phase, job) {
             (Phase::Rejoin(rejoin), Job::Rewind { .. } | Job::Clone { .. }) => rejoin.done = true,
             (Phase::Replicating(replicating), Job::Rewind { .. }) => {

@@ -7,15 +7,18 @@ use crate::machine::event::Data;
 use crate::machine::ids::Member;
 use crate::machine::invariant::Rule;
 use crate::machine::step::Machine;
+use crate::time::Instant;
 use howdah_types::Timeline;
 
 impl Machine {
     pub(super) fn init(&mut self) -> Next {
         if !self.keeps(Rule::HolderIsBoot) && self.holds() && self.is_copy() {
             // The record names the member, and here a name is enough.
+            let boot = Instant::from_nanos(0);
             return Next::Go(Phase::Primary(Primary {
                 restart: Some(Restart {
-                    crashed: crate::time::Instant::from_nanos(0),
+                    since: boot,
+                    crashed: Some(boot),
                     failed: 0,
                 }),
                 ..Primary::default()

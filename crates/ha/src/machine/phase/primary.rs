@@ -73,18 +73,29 @@ impl Machine {
     /// this member can take over at all.
     fn restart(&mut self, primary: &mut Primary) -> bool {
         let now = self.now;
+        // What was seen before a start ended is not a crash that came after it.
+        let starts = [&self.s.job, &self.s.unseen].contains(&&Some(Job::Restart));
         let restart = primary.restart.get_or_insert(Restart {
-            crashed: now,
+            since: now,
+            crashed: None,
             failed: 0,
         });
-        let crashed = restart.crashed;
-        if restart.failed >= STARTS || now.since(crashed) >= self.s.config.settings.timing.hold {
-            return crashed > Instant::from_nanos(0);
+        if restart.crashed.is_none() && !starts {
+            restart.crashed = Some(now);
+        }
+        let Restart {
+            since,
+            crashed,
+            failed,
+        } = *restart;
+        if failed >= STARTS || now.since(since) >= self.s.config.settings.timing.hold {
+            return since > Instant::from_nanos(0);
         }
         let alone = self
             .record()
             .is_some_and(|record| self.grants_until(&record.cohort).is_none());
-        let fresh = self.s.renewed >= Some(crashed) || !self.keeps(Rule::RenewBeforeRestart);
+        let renewed = crashed.is_some_and(|at| self.s.renewed >= Some(at));
+        let fresh = renewed || !self.keeps(Rule::RenewBeforeRestart);
         if fresh || alone {
             self.job(Job::Restart);
         }

@@ -110,6 +110,26 @@ fn a_crash_is_restarted_after_a_renewal_that_was_sent_since() {
 }
 
 #[test]
+fn a_crash_of_what_was_restarted_needs_a_renewal_again() {
+    let written = |version| Event::Api(ApiEnd::Written(Version(version)));
+    let restart = Action::Do(Job::Restart);
+    for end in [JobEnd::Done, JobEnd::Failed] {
+        let crashed = step(primary(), seen(view(Server::Stopped), 500), at(500)).next;
+        let first = step(crashed, written(6), at(520));
+        assert!(first.actions.contains(&restart));
+        let ended = step(first.next, Event::Job(end), at(700)).next;
+        let again = step(ended, seen(view(Server::Stopped), 1300), at(1300));
+        assert!(
+            write_of(&again).is_some(),
+            "{end:?}: the last one was sent before"
+        );
+        assert!(!again.actions.contains(&restart), "{end:?}");
+        let renewed = step(again.next, written(7), at(1320));
+        assert!(renewed.actions.contains(&restart), "{end:?}");
+    }
+}
+
+#[test]
 fn a_crash_takes_nobody_out_of_the_cohort() {
     for (policy, acks) in [(Policy::Async, 0), (Policy::Sync { acks: 1 }, 1)] {
         let mut state = primary();
