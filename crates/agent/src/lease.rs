@@ -86,7 +86,8 @@ async fn try_write(
     let known = member.known_lease();
     let now = Timestamp::now();
     let mut content = record::content(&cluster.name, record, refused, known.as_ref(), now)?;
-    let Some(expected) = expected else {
+    let expected = expected.map(|version| version.0.to_string());
+    let Some(expected) = expected.or_else(|| record::stripped(known.as_ref())) else {
         // The record belongs to the cluster's owner, as the Pod does, so that it ends with the cluster.
         let own = member.own_pod().ok_or(Error::NoPod)?;
         let metadata = &mut content["metadata"];
@@ -100,7 +101,7 @@ async fn try_write(
     };
     // A patch that names a version is refused with 409 if that is not the stored one
     // (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update).
-    content["metadata"]["resourceVersion"] = expected.0.to_string().into();
+    content["metadata"]["resourceVersion"] = expected.into();
     let patch = Patch::Merge(content);
     let parameters = PatchParams::default();
     let patched = cluster

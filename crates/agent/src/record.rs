@@ -129,12 +129,22 @@ fn former(annotations: &BTreeMap<String, String>) -> Result<Record, Error> {
     })
 }
 
-/// What the API answered, for the machine.
+/// What the API answered, for the machine. A Lease out of which somebody took the record is as good as none: the
+/// record is lost, and only the holder that its peers still stand by puts it back.
 pub(crate) fn view(lease: Option<&Lease>) -> Result<Read, Error> {
-    match lease {
-        None => Ok(Read::Missing),
-        Some(lease) => read(lease).map(|(record, version)| Read::Found(Box::new(record), version)),
+    match lease.map(read) {
+        None | Some(Err(Error::Missing(VERSION | RECORD))) => Ok(Read::Missing),
+        Some(Ok((record, version))) => Ok(Read::Found(Box::new(record), version)),
+        Some(Err(error)) => Err(error),
     }
+}
+
+/// The version of a Lease out of which somebody took the record; none where there is no Lease, or a record in it.
+pub(crate) fn stripped(lease: Option<&Lease>) -> Option<String> {
+    let lost = matches!(view(lease), Ok(Read::Missing));
+    lease
+        .filter(|_| lost)
+        .and_then(|lease| lease.metadata.resource_version.clone())
 }
 
 /// What of a Lease says the record: annotations and, for people, its spec.

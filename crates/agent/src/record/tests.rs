@@ -92,20 +92,30 @@ fn changes_of_the_holder_are_remembered_up_to_a_limit() {
 }
 
 #[test]
-fn a_lease_that_is_no_record_is_an_error_and_never_missing() {
-    let edited = |name: &str, value: Option<&str>| {
+fn a_record_that_cannot_be_understood_is_an_error_and_never_missing() {
+    let edited = |name: &str, value: &str| {
         let mut lease = lease(&record(), None);
         let annotations = lease.metadata.annotations.as_mut().unwrap();
-        annotations.remove(name);
-        if let Some(value) = value {
-            annotations.insert(name.to_owned(), value.to_owned());
-        }
+        annotations.insert(name.to_owned(), value.to_owned());
+        assert_eq!(stripped(Some(&lease)), None);
         view(Some(&lease)).unwrap_err().to_string()
     };
-    assert!(edited(RECORD, None).contains("no howdah.io/record"));
-    assert!(edited(RECORD, Some("{}")).contains("cannot be understood"));
-    assert!(edited(RECORD, Some(&" ".repeat(LONGEST + 1))).contains("more than 65536"));
-    assert!(edited(VERSION, Some("4")).contains("unknown format 4"));
-    assert!(view(Some(&Lease::default())).is_err());
+    assert!(edited(RECORD, "{}").contains("cannot be understood"));
+    assert!(edited(RECORD, &" ".repeat(LONGEST + 1)).contains("more than 65536"));
+    assert!(edited(VERSION, "4").contains("unknown format 4"));
+}
+
+#[test]
+fn a_lease_out_of_which_the_record_was_taken_is_as_good_as_none() {
+    let whole = lease(&record(), None);
+    assert_eq!(stripped(Some(&whole)), None);
+    for taken in [&[RECORD][..], &[VERSION], &[RECORD, VERSION, EPOCH]] {
+        let mut lease = whole.clone();
+        let annotations = lease.metadata.annotations.as_mut().unwrap();
+        annotations.retain(|name, _| !taken.contains(&name.as_str()));
+        assert!(matches!(view(Some(&lease)), Ok(Read::Missing)), "{taken:?}");
+        assert_eq!(stripped(Some(&lease)), whole.metadata.resource_version);
+    }
     assert!(matches!(view(None), Ok(Read::Missing)));
+    assert_eq!(stripped(None), None);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
@@ -140,6 +140,35 @@ async fn a_standby_that_fell_behind_is_cloned_anew() -> Result<()> {
     for instance in [&mut first, &mut second] {
         instance.stop().await?;
     }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_was_taken_out_of_its_lease_is_put_back() -> Result<()> {
+    use kube::api::{Api, Patch, PatchParams};
+    let world = World::new().await?;
+    let mut first = Instance::new(&world, 0)?;
+    first.start(&world, true).await?;
+    first.wait_ok("/readiness").await?;
+    let leases: Api<k8s_openapi::api::coordination::v1::Lease> =
+        Api::namespaced(world.client(), "default");
+    let before = world.record().await?.context("a record")?;
+    for (taken, epoch) in [("howdah.io/record", "2"), ("howdah.io/record-version", "3")] {
+        let none = serde_json::json!({"metadata": {"annotations": {taken: null}}});
+        leases
+            .patch("simple", &PatchParams::default(), &Patch::Merge(none))
+            .await?;
+        eventually("the record of the next epoch", async || {
+            expect(world.recorded("howdah.io/epoch").await?, epoch.to_owned())?;
+            world.recorded(taken).await.map(drop)
+        })
+        .await?;
+    }
+    let after = world.record().await?.context("a record")?;
+    assert_eq!(after.metadata.uid, before.metadata.uid, "the Lease stays");
+    first.wait_ok("/primary").await?;
+    first.stop().await?;
     world.end().await;
     Ok(())
 }
