@@ -27,7 +27,9 @@ impl Machine {
                 self.answer_seal(member, epoch);
             }
         }
-        if self.start_round() {
+        // Whom it promised the epoch has a round to claim it, also where the holder released.
+        let over = self.now.since(self.s.quiet_since) >= self.s.config.settings.timing.round;
+        if over && self.start_round() {
             return Next::Go(self.round());
         }
         Next::Stay(Phase::Sealed { asked })

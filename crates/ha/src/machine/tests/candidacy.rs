@@ -107,6 +107,25 @@ fn a_holder_that_gave_its_epoch_up_leads_no_longer() {
 }
 
 #[test]
+fn whom_it_promised_an_epoch_that_is_free_has_a_round_to_claim_it() {
+    let mut released = record();
+    released.released = true;
+    let record = Box::new(released.clone());
+    let seen = Event::Watched(Read::Found(Box::new(released), Version(6)));
+    let state = step(member(2), seen, at(10)).next;
+    assert_eq!(state.round_at, Some(at(160)), "it comes after m1");
+    let epoch = epoch(4);
+    let seal = Event::Message(holder(1), Message::Seal { epoch, record });
+    let sealed = step(state, seal, at(50)).next;
+    let early = step(sealed, Event::Tick, at(2049)).next;
+    assert!(matches!(early.phase, Phase::Sealed { .. }));
+    assert_eq!(early.round_at, None);
+    let late = step(early, Event::Tick, at(2050)).next;
+    let again = step(late, Event::Tick, at(2200)).next;
+    assert!(matches!(again.phase, Phase::Candidate(_)));
+}
+
+#[test]
 fn a_candidate_asks_before_it_promises() {
     let step = canvassing();
     let message = Message::Canvass {
