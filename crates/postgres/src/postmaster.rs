@@ -10,7 +10,7 @@ use tokio::process::Child;
 use tokio::sync::watch;
 
 use crate::files;
-use crate::instance::Instance;
+use crate::instance::{Instance, PORT};
 use crate::layout::Layout;
 use crate::placeholder;
 use crate::process;
@@ -129,6 +129,7 @@ impl Instance {
         let unfinished = files::blocking(move || {
             files::make_private(&layout.data())?;
             remove_misleading_pid_file(&layout.data())?;
+            remove_left_over_socket_lock(&layout)?;
             placeholder::remove_stale(&layout.data())?;
             Ok(rewind::unfinished(&layout)?.is_some())
         })
@@ -276,6 +277,14 @@ fn remove_misleading_pid_file(data: &Utf8Path) -> Result<(), files::Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// The socket's lock outlives a container that was killed, because its folder is one of the Pod. Its number can be anybody's
+/// then, even that of a thread of the agent, and Postgres would never start again. Called when no process of the data
+/// directory is left, and nobody else has a socket there.
+fn remove_left_over_socket_lock(layout: &Layout) -> Result<(), files::Error> {
+    let lock = format!(".s.PGSQL.{PORT}.lock");
+    files::remove_file_if_present(&layout.sockets().join(lock))
 }
 
 /// The number that `postmaster.pid` names; negative there for a single-user server.

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 use howdah_postgres::{
-    ClusterState, DataDirectory, InitialiseError, Initialised, PendingRestart, Reload, Standing,
-    StopMode,
+    ClusterState, DataDirectory, InitialiseError, Initialised, PORT, PendingRestart, Reload,
+    Standing, StopMode,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -203,21 +203,22 @@ async fn a_left_over_postmaster_is_ended_in_order() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_pid_file_with_the_number_of_another_process_is_no_obstacle() -> Result<()> {
+async fn lock_files_with_the_number_of_another_process_are_no_obstacle() -> Result<()> {
     let (member, postmaster) = Member::primary(18).await?;
     kill(Pid::from_raw(postmaster.pid()), Signal::SIGKILL)?;
     postmaster.wait().await;
-    let path = member.instance.layout().data().join("postmaster.pid");
+    let layout = member.instance.layout();
+    let lock = layout.sockets().join(format!(".s.PGSQL.{PORT}.lock"));
     let mut sleeper = tokio::process::Command::new("sleep")
         .arg("600")
         .kill_on_drop(true)
         .spawn()?;
-    let text = std::fs::read_to_string(&path)?;
-    let (_, rest) = text.split_once('\n').unwrap_or_default();
-    std::fs::write(
-        &path,
-        format!("{}\n{rest}", sleeper.id().unwrap_or_default()),
-    )?;
+    let number = sleeper.id().unwrap_or_default();
+    for path in [layout.data().join("postmaster.pid"), lock] {
+        let text = std::fs::read_to_string(&path)?;
+        let (_, rest) = text.split_once('\n').unwrap_or_default();
+        std::fs::write(&path, format!("{number}\n{rest}"))?;
+    }
     member.start_primary().await?;
     assert_eq!(sleeper.try_wait()?, None);
     Ok(())
