@@ -215,6 +215,9 @@ pub(crate) struct OperatorArgs {
         requires = "webhook_address"
     )]
     pub(crate) webhook_certificate: Option<Utf8PathBuf>,
+    /// Give every cluster a NetworkPolicy that limits who reaches its instances
+    #[arg(long, env = "HOWDAH_NETWORK_POLICIES", hide_env_values = true)]
+    pub(crate) network_policies: bool,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }

@@ -15,6 +15,7 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
         health_address,
         webhook_address,
         webhook_certificate,
+        network_policies,
         log: _,
     } = args;
     let shutdown = signals::shutdown_token()?;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
         namespace: operator_namespace.clone(),
         identity: identity.clone(),
         health: *health_address,
+        network_policies: *network_policies,
         webhook,
         ..Config::default()
     };

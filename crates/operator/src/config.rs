@@ -15,6 +15,8 @@ pub struct Config {
     pub identity: String,
     /// Where probes are answered, if anywhere.
     pub health: Option<SocketAddr>,
+    /// Whether every cluster gets a NetworkPolicy that limits who reaches its instances.
+    pub network_policies: bool,
     /// How admission webhooks are served, if at all.
     pub webhook: Option<Webhook>,
 }
@@ -44,6 +46,7 @@ impl Default for Config {
             catalogue: "howdah-catalogue".to_owned(),
             identity: "howdah-operator".to_owned(),
             health: None,
+            network_policies: false,
             webhook: None,
         }
     }

@@ -8,6 +8,7 @@ mod config_map;
 mod container;
 mod disruption;
 mod envoy;
+mod network;
 mod pgbouncer;
 mod pod;
 mod rbac;
@@ -18,6 +19,7 @@ mod volume;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 
@@ -46,6 +48,8 @@ pub struct Objects {
     pub config_maps: Vec<ConfigMap>,
     /// How many instances may be evicted at once, where there are several.
     pub disruption_budget: Option<PodDisruptionBudget>,
+    /// Who reaches the instances, where that is limited.
+    pub network_policy: Option<NetworkPolicy>,
     /// Ways to the instances.
     pub services: Vec<Service>,
     /// Volumes of the instances that should exist, in the order of `pods`.
@@ -78,6 +82,7 @@ pub fn build(
         role_binding: rbac::role_binding(cluster),
         binding_secret: secret::binding_secret(cluster, credentials),
         disruption_budget: disruption::budget(cluster),
+        network_policy: network::policy(cluster),
         services: service::services(cluster),
         claims: desired
             .iter()

@@ -48,6 +48,8 @@ pub struct Inputs<'a> {
     pub largest_volume: Option<Quantity>,
     /// Version of the operator.
     pub operator_version: &'a str,
+    /// Whether who reaches the instances is limited.
+    pub network_policies: bool,
 }
 
 /// Proves a cluster buildable, or lists what is wrong.
@@ -131,6 +133,7 @@ pub fn validate(inputs: Inputs<'_>) -> Result<ValidatedCluster, Vec<Invalid>> {
         postgres_config: configuration.postgres_config,
         not_acted_on,
         operator_version: inputs.operator_version.to_owned(),
+        network_policies: inputs.network_policies,
         spec: spec.clone(),
     })
 }

@@ -59,6 +59,8 @@ pub struct ValidatedCluster {
     pub not_acted_on: Vec<String>,
     /// Version of the operator, noted on the Pods.
     pub operator_version: String,
+    /// Whether who reaches the instances is limited.
+    pub network_policies: bool,
     /// The manifest, for what is passed through as it is.
     pub spec: ClusterSpec,
 }

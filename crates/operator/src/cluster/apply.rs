@@ -108,6 +108,9 @@ impl Writer<'_> {
         if let Some(budget) = &objects.disruption_budget {
             changes.push(applied(context, namespace, &owned.disruption_budgets, budget).await?);
         }
+        if let Some(policy) = &objects.network_policy {
+            changes.push(applied(context, namespace, &owned.network_policies, policy).await?);
+        }
         for service in &objects.services {
             changes.push(applied(context, namespace, &owned.services, service).await?);
         }

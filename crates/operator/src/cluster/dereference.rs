@@ -19,6 +19,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt as _;
@@ -38,6 +39,8 @@ pub(super) struct Found {
     pub(super) catalogue: Result<Catalogue, Vec<Invalid>>,
     pub(super) record: Record,
     pub(super) owned: Owned,
+    /// Whether this installation limits who reaches instances.
+    network_policies: bool,
 }
 
 /// The cluster's own objects, by label.
@@ -51,6 +54,7 @@ pub(super) struct Owned {
     pub(super) roles: Vec<Role>,
     pub(super) role_bindings: Vec<RoleBinding>,
     pub(super) disruption_budgets: Vec<PodDisruptionBudget>,
+    pub(super) network_policies: Vec<NetworkPolicy>,
 }
 
 impl Found {
@@ -62,6 +66,7 @@ impl Found {
             recorded_version: recorded_version(&self.cluster, &self.owned),
             largest_volume: largest_volume(&self.owned.claims),
             operator_version: OPERATOR_VERSION,
+            network_policies: self.network_policies,
         }
     }
 
@@ -101,6 +106,7 @@ pub(super) async fn dereference(
         references,
         catalogue,
         owned,
+        network_policies: context.config.network_policies,
     }))
 }
 
@@ -150,8 +156,10 @@ impl Reader<'_> {
             roles,
             role_bindings,
             disruption_budgets,
+            network_policies,
         ) = tokio::try_join!(
             self.list(&instances),
+            self.list(&selector),
             self.list(&selector),
             self.list(&selector),
             self.list(&selector),
@@ -171,6 +179,7 @@ impl Reader<'_> {
             roles,
             role_bindings,
             disruption_budgets,
+            network_policies,
         })
     }
 

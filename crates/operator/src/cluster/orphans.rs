@@ -41,6 +41,13 @@ pub(super) async fn remove(
     sweep(
         context,
         found,
+        &owned.network_policies,
+        objects.network_policy.as_slice(),
+    )
+    .await?;
+    sweep(
+        context,
+        found,
         &owned.role_bindings,
         from_ref(&objects.role_binding),
     )

@@ -34,7 +34,7 @@ const WATCHED: &[&str] = &["list", "watch", "create", "patch", "delete"];
 const READ_AND_MADE: &[&str] = &["get", "list", "watch", "create"];
 
 /// What the operator calls. A test runs it with these rights; add a line when it calls something new.
-const CALLED: [Right; 13] = [
+const CALLED: [Right; 14] = [
     right(GROUP, &["sgclusters"], &["get", "list", "watch", "patch"]),
     // Some servers ask for this of those who make objects that hold up the deletion of their owner.
     right(GROUP, &["sgclusters/finalizers"], &["update"]),
@@ -63,6 +63,8 @@ const CALLED: [Right; 13] = [
         APPLIED,
     ),
     right("policy", &["poddisruptionbudgets"], APPLIED),
+    // Made where the installation asks for them, and removed where it does not any more.
+    right("networking.k8s.io", &["networkpolicies"], APPLIED),
     right("", &["events"], &["create", "get", "patch"]),
     // For clusters that ask for a certificate by cert-manager, where there is one.
     right(

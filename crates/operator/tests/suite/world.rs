@@ -61,6 +61,10 @@ pub(crate) struct World {
     pocket: howdah_pocket::Running,
     shutdown: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+    /// Those that run, and who they are.
+    operators: Vec<JoinHandle<()>>,
+    operating: CancellationToken,
+    account: Option<Client>,
     _folder: TempWorld,
 }
 
@@ -86,6 +90,9 @@ impl World {
             pocket,
             shutdown: CancellationToken::new(),
             tasks: Vec::new(),
+            operators: Vec::new(),
+            operating: CancellationToken::new(),
+            account: None,
             _folder: folder,
         };
         world.ensure_namespace(&Config::default().namespace).await?;
@@ -97,9 +104,13 @@ impl World {
 
     /// Starts the operator.
     pub(crate) async fn operate(&mut self, config: Config) -> Result<()> {
-        let client = account::client(&self.client, self.pocket.kubeconfig_path()).await?;
-        let shutdown = self.shutdown.clone();
-        self.tasks.push(tokio::spawn(async move {
+        let client = match &self.account {
+            Some(client) => client.clone(),
+            None => account::client(&self.client, self.pocket.kubeconfig_path()).await?,
+        };
+        self.account = Some(client.clone());
+        let shutdown = self.operating.clone();
+        self.operators.push(tokio::spawn(async move {
             if let Err(error) = run(client, config, shutdown).await {
                 panic!("operator ended: {error:#}");
             }
@@ -107,7 +118,18 @@ impl World {
         Ok(())
     }
 
-    pub(crate) async fn end(self) -> Result<()> {
+    /// Ends the operators in order; others can be started after.
+    pub(crate) async fn stop_operators(&mut self) -> Result<()> {
+        self.operating.cancel();
+        for operator in self.operators.drain(..) {
+            operator.await?;
+        }
+        self.operating = CancellationToken::new();
+        Ok(())
+    }
+
+    pub(crate) async fn end(mut self) -> Result<()> {
+        self.stop_operators().await?;
         self.shutdown.cancel();
         for task in self.tasks {
             task.await?;

@@ -67,6 +67,7 @@ fn cluster(cluster: &SGCluster, known: Known) -> Result<Vec<String>, Vec<Invalid
         recorded_version: known.recorded_version,
         largest_volume: known.largest_volume,
         operator_version: "",
+        network_policies: false,
     })
 }
 

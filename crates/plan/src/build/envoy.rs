@@ -12,7 +12,8 @@ use crate::names::ENVOY;
 use crate::proxy::{DIRECT_PORT, METRICS_PORT, POOLED_PORT, Proxy};
 use crate::validated::ValidatedCluster;
 
-const METRICS: &str = "envoy-metrics";
+/// The name of the port that Prometheus asks.
+pub(super) const METRICS: &str = "envoy-metrics";
 
 /// Waits for the file that the agent writes. An Envoy that dies is started again at once, which takes a kubelet a
 /// second or two; one that dies again within ten seconds is left to the kubelet, which waits longer each time.

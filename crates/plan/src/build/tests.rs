@@ -1,6 +1,7 @@
 //! Built objects, whole.
 
 mod hardened;
+mod network;
 mod ports;
 use howdah_api::SGCluster;
 use howdah_types::catalogue::{Catalogue, Component, ComponentName};
@@ -41,6 +42,7 @@ fn manifest(text: &str) -> ValidatedCluster {
         recorded_version: None,
         largest_volume: None,
         operator_version: "0.1.0",
+        network_policies: false,
     })
     .unwrap()
 }

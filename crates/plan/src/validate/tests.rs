@@ -52,6 +52,7 @@ fn run(spec: Value, references: &References) -> Result<ValidatedCluster, Vec<Inv
         recorded_version: None,
         largest_volume: Some("5Gi".parse().unwrap()),
         operator_version: "0.1.0",
+        network_policies: false,
     })
 }
 
@@ -283,6 +284,7 @@ fn what_is_refused_at_admission_is_refused_by_every_pass_in_the_same_words() {
             recorded_version: None,
             largest_volume: Some("5Gi".parse().unwrap()),
             operator_version: "0.1.0",
+            network_policies: false,
         };
         let at_once = alone(inputs).unwrap_err();
         let later = validate(inputs).unwrap_err();

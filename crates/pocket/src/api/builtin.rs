@@ -414,6 +414,16 @@ pub(crate) const ALL: &[Builtin] = &[
         ..BASE
     },
     Builtin {
+        group: "networking.k8s.io",
+        plural: "networkpolicies",
+        singular: "networkpolicy",
+        kind: "NetworkPolicy",
+        short: &["netpol"],
+        generation: true,
+        rules: &[("spec.podSelector", Rule::AtomicMap)],
+        ..BASE
+    },
+    Builtin {
         group: "policy",
         plural: "poddisruptionbudgets",
         singular: "poddisruptionbudget",

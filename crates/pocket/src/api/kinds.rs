@@ -30,6 +30,7 @@ pub(crate) fn default(resource: &Resource, value: &mut Value) -> Result<(), Fail
         "PersistentVolumeClaim" => return small::default_claim(value),
         "PersistentVolume" => return small::default_volume(value),
         "CustomResourceDefinition" => crd::default(value),
+        "NetworkPolicy" => small::default_network_policy(value),
         "Event" => small::default_event(value),
         "StorageClass" => small::default_storage_class(value),
         "Namespace" => small::default_namespace(value),

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::{
     admissionregistration::v1 as admission, coordination::v1 as coordination, core::v1 as core,
-    discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
+    discovery::v1 as discovery, networking::v1 as networking, policy::v1 as policy,
+    rbac::v1 as rbac, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value) -> Result<Vec<Strin
         "Secret" => round_trip::<PlainSecret>(object),
         "ServiceAccount" => round_trip::<core::ServiceAccount>(object),
         "Service" => round_trip::<core::Service>(object),
+        "NetworkPolicy" => round_trip::<networking::NetworkPolicy>(object),
         "PodDisruptionBudget" => round_trip::<policy::PodDisruptionBudget>(object),
         "ClusterRoleBinding" => round_trip::<rbac::ClusterRoleBinding>(object),
         "ClusterRole" => round_trip::<rbac::ClusterRole>(object),

@@ -25,6 +25,7 @@ pub(super) fn definition(group: &str, kind: &str) -> &'static Definition {
         ("", "Node") => &cluster::NODES,
         ("", "ServiceAccount") => &cluster::SERVICE_ACCOUNTS,
         ("coordination.k8s.io", "Lease") => &cluster::LEASES,
+        ("networking.k8s.io", "NetworkPolicy") => &network::POLICIES,
         ("policy", "PodDisruptionBudget") => &cluster::DISRUPTION_BUDGETS,
         ("", "PersistentVolume") => &storage::VOLUMES,
         ("", "PersistentVolumeClaim") => &storage::CLAIMS,

@@ -67,6 +67,24 @@ pub(super) static ENDPOINT_SLICES: Definition = Definition {
     cells: slice,
 };
 
+pub(super) static POLICIES: Definition = Definition {
+    columns: &[
+        Column::NAME,
+        Column::text(
+            "Pod-Selector",
+            "The labels of the pods that this policy is for.",
+        ),
+        Column::AGE,
+    ],
+    cells: |object, now| {
+        vec![
+            name(object),
+            json!(labels(object, "/spec/podSelector/matchLabels")),
+            age(object, now),
+        ]
+    },
+};
+
 /// Addresses shown before the rest is only counted.
 const SHOWN: usize = 3;
 

@@ -60,6 +60,26 @@ pub(super) fn default_endpoint_slice(slice: &mut Value) {
     }
 }
 
+/// What is not limited by words is: `Ingress` always, `Egress` where there are rules for it.
+pub(super) fn default_network_policy(policy: &mut Value) {
+    for direction in ["ingress", "egress"] {
+        let rules = policy.pointer_mut(&format!("/spec/{direction}"));
+        let rules = rules.and_then(Value::as_array_mut).into_iter().flatten();
+        let ports = rules.filter_map(|rule| rule.get_mut("ports")?.as_array_mut());
+        for port in ports.flatten() {
+            default_to(object::members(port), "protocol", "TCP");
+        }
+    }
+    let egress = policy.pointer("/spec/egress").and_then(Value::as_array);
+    let types = if egress.is_some_and(|rules| !rules.is_empty()) {
+        json!(["Ingress", "Egress"])
+    } else {
+        json!(["Ingress"])
+    };
+    let spec = object::members_mut(policy, "spec");
+    default_to(spec, "policyTypes", types);
+}
+
 pub(super) fn default_claim(claim: &mut Value) -> Result<(), Failure> {
     for kind in ["limits", "requests"] {
         quantity::rewrite("PersistentVolumeClaim", claim, &["spec", "resources", kind])?;

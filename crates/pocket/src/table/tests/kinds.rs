@@ -177,6 +177,14 @@ fn small_kinds_show_their_columns() {
     );
     assert_eq!(
         cells(
+            "networking.k8s.io",
+            "NetworkPolicy",
+            json!({"metadata": {}, "spec": {"podSelector": {"matchLabels": {"b": "2", "a": "1"}}}})
+        ),
+        json!(["n", "a=1,b=2", "5m3s"])
+    );
+    assert_eq!(
+        cells(
             "policy",
             "PodDisruptionBudget",
             json!({"metadata": {}, "spec": {"minAvailable": 1}, "status": {"disruptionsAllowed": 2}})

@@ -36,6 +36,7 @@ pub(super) fn for_people() -> Vec<Value> {
         rule("", &CORE, &READ),
         rule("", &["namespaces"], &READ),
         rule("policy", &["poddisruptionbudgets"], &READ),
+        rule("networking.k8s.io", &["networkpolicies"], &READ),
         rule("discovery.k8s.io", &["endpointslices"], &READ),
         rule("events.k8s.io", &["events"], &READ),
     ];
@@ -60,6 +61,7 @@ pub(super) fn for_people() -> Vec<Value> {
         rule("", &WRITABLE, &WRITE),
         rule("", &["pods/eviction", "serviceaccounts/token"], &["create"]),
         rule("policy", &["poddisruptionbudgets"], &WRITE),
+        rule("networking.k8s.io", &["networkpolicies"], &WRITE),
         rule(
             "coordination.k8s.io",
             &["leases"],
