@@ -184,9 +184,10 @@ impl Reader {
         }
         for (name, settings) in given {
             let at = format!("{at}.{}", shown(name));
-            if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
-                let message =
-                    format!("is no name: 1 to {LONGEST_NAME} bytes without control characters");
+            if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(is_read) {
+                let message = format!(
+                    "is no name that PgBouncer can read here: 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, _ . - and *"
+                );
                 self.refuse(at, message);
                 continue;
             }
@@ -227,6 +228,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether PgBouncer reads such a byte in the name of an entry. Its manual says that other names can be quoted, and
+/// its parser takes a quote for an error, after which it does not start, or goes on with the file from before.
+const fn is_read(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'*')
 }
 
 /// The beginning of a text from outside, fit for a message.

@@ -56,7 +56,7 @@ pub fn render(pooling: &Pooling, users: Users<'_>, server: Server, tls: bool) ->
     let mut text = String::from("[databases]\n");
     for (name, settings) in &pooling.databases {
         if name != "*" {
-            entry(&mut text, &quoted(name), &with_server(settings, server));
+            entry(&mut text, name, &with_server(settings, server));
         }
     }
     // Any other name that a client asks for is that of a database.
@@ -65,7 +65,7 @@ pub fn render(pooling: &Pooling, users: Users<'_>, server: Server, tls: bool) ->
     text.push_str("\n[users]\n");
     for (name, settings) in &pooling.users {
         let settings: Vec<_> = settings.iter().map(pair).collect();
-        entry(&mut text, &quoted(name), &settings);
+        entry(&mut text, name, &settings);
     }
     text.push_str("\n[pgbouncer]\n");
     for (name, value) in &pooling.settings {
@@ -132,9 +132,4 @@ fn entry(text: &mut String, name: &str, settings: &[(&str, &str)]) {
         .map(|(name, value)| format!("{name}='{}'", value.replace('\'', "''")))
         .collect();
     line(text, name, &settings.join(" "));
-}
-
-/// A name as SQL quotes it, so that any text is a name and nothing else.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

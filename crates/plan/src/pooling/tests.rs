@@ -80,7 +80,7 @@ fn what_pgbouncer_could_not_read_is_refused_by_name() {
             "c.databases.shop.host: is set by Howdah itself and cannot be configured; remove it",
             "c.databases.shop.pool_size: is \"big\", but must be a whole number from 0 on",
             "c.databases.pgbouncer: \"pgbouncer\" is the name of PgBouncer's own console; choose another",
-            "c.users.: is no name: 1 to 63 bytes without control characters",
+            "c.users.: is no name that PgBouncer can read here: 1 to 63 of a-z, A-Z, 0-9, _ . - and *",
             "c.users.a.dbname: is not a setting that PgBouncer has here; remove it",
         ]
     );
@@ -103,10 +103,28 @@ fn every_limit_is_a_limit() {
 }
 
 #[test]
-fn any_name_and_value_is_written_as_one() {
+fn names_that_pgbouncer_would_have_to_quote_are_refused() {
+    for name in [
+        "o'hara",
+        "a b",
+        "a\"b",
+        "a=b",
+        "a@b",
+        "a$b",
+        "\u{e4}",
+        "a\n[users]",
+    ] {
+        for section in ["databases", "users"] {
+            assert_eq!(refused(json!({section: {name: {}}})).len(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn any_value_is_written_as_one() {
     let config = json!({
-        "databases": {"a\"b = c": {"connect_query": "select 'x' host=y"}, "*": {"pool_size": 3}},
-        "users": {"o'hara": {"pool_mode": "session"}},
+        "databases": {"a-B_1.c": {"connect_query": "select 'x' host=y"}, "*": {"pool_size": 3}},
+        "users": {"ohara": {"pool_mode": "session"}},
     });
     let pooling = of(config, json!({})).unwrap().pooling;
     let users = Users {
@@ -120,11 +138,11 @@ fn any_name_and_value_is_written_as_one() {
         until_settings,
         [
             "[databases]",
-            "\"a\"\"b = c\" = host='$(POSTGRES_HOST)' port='5432' connect_query='select ''x'' host=y'",
+            "a-B_1.c = host='$(POSTGRES_HOST)' port='5432' connect_query='select ''x'' host=y'",
             "* = host='$(POSTGRES_HOST)' port='5432' pool_size='3'",
             "",
             "[users]",
-            "\"o'hara\" = pool_mode='session'",
+            "ohara = pool_mode='session'",
         ]
     );
     assert!(text.contains("\nadmin_users = boss[users]\n"));
@@ -149,8 +167,8 @@ fn another_pooler_is_asked_by_the_names_that_clients_use() {
     assert_eq!(
         databases,
         [
-            "\"a\" = host='$(POSTGRES_HOST)' port='6432' pool_size='3'",
-            "\"b\" = host='$(POSTGRES_HOST)' port='6432'",
+            "a = host='$(POSTGRES_HOST)' port='6432' pool_size='3'",
+            "b = host='$(POSTGRES_HOST)' port='6432'",
             "* = host='$(POSTGRES_HOST)' port='6432'",
         ]
     );
