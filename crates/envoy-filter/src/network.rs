@@ -152,11 +152,15 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_read(
 unsafe extern "C" fn envoy_dynamic_module_on_network_filter_write(
     envoy: Pointer,
     connection: Pointer,
-    _length: usize,
+    length: usize,
     _end: bool,
 ) -> Status {
     // SAFETY: the pointers are those of this hook.
-    unsafe { hook(envoy, connection, Connection::written) }
+    unsafe {
+        hook(envoy, connection, |connection, envoy| {
+            connection.written(envoy, length)
+        })
+    }
 }
 
 /// Something happened to the connection.

@@ -3,7 +3,7 @@
 //! The promises: no input panics; it makes no difference in which pieces the bytes of one side arrive; a client is
 //! held only between transactions.
 
-use crate::{Event, Flow, Greeting, Opening, Policy, Session, Summary};
+use crate::{Event, Flow, Greeting, Opening, Policy, Reply, Session, Summary};
 
 /// Who sent some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn play(parts: &[(Side, &[u8])], step: usize) -> Outcome {
         for piece in bytes.chunks(step.max(1)) {
             let mut record = |event| events.push(event);
             if *side == Side::Server {
-                session.server(&policy, piece, now, &mut record);
+                inside(session.server(&policy, piece, now, &mut record), piece);
             } else if session.is_opening() {
                 unopened.extend_from_slice(piece);
                 let mut opening = session.open(&policy, &unopened, false, now);
@@ -62,6 +62,14 @@ pub fn play(parts: &[(Side, &[u8])], step: usize) -> Outcome {
         summary: *session.summary(),
         at_rest: session.is_at_rest(),
         opaque: session.is_opaque(),
+    }
+}
+
+/// What is to be replaced is there, and is one message.
+fn inside(reply: Reply, bytes: &[u8]) {
+    if let Reply::Replace { at, size, .. } = reply {
+        let message = bytes.get(at..).and_then(|bytes| bytes.get(..size));
+        assert_eq!(message.and_then(<[u8]>::first), Some(&b'E'));
     }
 }
 
@@ -102,7 +110,7 @@ fn hold(parts: &[(Side, &[u8])]) {
         if *side == Side::Server {
             session.resume();
             assert!(!session.is_held(), "it was let go");
-            session.server(&policy, bytes, 0, &mut record);
+            inside(session.server(&policy, bytes, 0, &mut record), bytes);
         } else if session.is_opening() {
             let _ = session.open(&policy, bytes, true, 0);
         } else {

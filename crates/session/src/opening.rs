@@ -1,8 +1,9 @@
 //! The client's first packet: what it wants, and whether it gets that here.
 
-use howdah_pgwire::backend::{ErrorResponse, Report};
 use howdah_pgwire::startup::{self, StartupMessage};
-use howdah_pgwire::{Body as _, Error, Limits, SqlState, backend, frontend};
+use howdah_pgwire::{Error, Limits, SqlState, backend, frontend};
+
+use crate::fatal::fatal;
 
 /// What holds for all connections of a listener.
 #[derive(Clone, Debug, Default)]
@@ -106,11 +107,7 @@ impl Refusal {
     /// The ErrorResponse for the client.
     #[must_use]
     pub fn response(self) -> Vec<u8> {
-        let (mut scratch, mut out) = (Vec::new(), Vec::new());
-        let report = Report::build(&mut scratch, "FATAL", self.sqlstate(), self.message());
-        let encoded = report.and_then(|report| ErrorResponse { report }.encode(&mut out));
-        // A few words always fit into a message; without an answer the connection is closed all the same.
-        encoded.map_or_else(|_error| Vec::new(), |()| out)
+        fatal(self.sqlstate(), self.message())
     }
 
     const fn of(error: Error) -> Self {

@@ -12,7 +12,7 @@ use howdah_pgwire::startup::Replication;
 
 use crate::flight::Flight;
 use crate::head::Head;
-use crate::{Answer, End, Event, Greeting, Opening, Policy, Record, Summary, opening};
+use crate::{Answer, Crowded, End, Event, Greeting, Opening, Policy, Record, Summary, opening};
 
 /// Microseconds of a clock that does not go back, counted from any moment.
 pub type Micros = u64;
@@ -25,6 +25,23 @@ pub enum Flow {
     Pass,
     /// Keep them, and those that follow, until the session is resumed.
     Hold,
+}
+
+/// What to do with the server's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Reply {
+    /// Hand them to the client.
+    Pass,
+    /// Hand the client [`Crowded::response`] in the place of some of them, and the others as they are.
+    Replace {
+        /// Where the message begins that is not handed on.
+        at: usize,
+        /// How many bytes it has.
+        size: usize,
+        /// What it says.
+        crowded: Crowded,
+    },
 }
 
 /// What a proxy knows of one connection.

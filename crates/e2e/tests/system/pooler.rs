@@ -1,5 +1,7 @@
 //! What stands between clients and Postgres: the pooler, encryption, and a primary that moves behind them.
 
+mod limits;
+
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,10 +12,6 @@ use howdah_e2e::{
 use howdah_types::catalogue::ComponentName;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
-use tokio_postgres::error::SqlState;
-
-/// More than the number of sessions that Postgres lets in.
-const TOO_MANY: usize = 40;
 
 pub(crate) async fn start(
     world: &World,
@@ -71,9 +69,12 @@ async fn clients_of_a_service_are_pooled_and_encrypted() -> Result<()> {
         a_killed_pooler_comes_back(world, &cluster)
             .await
             .context("a killed pooler")?;
-        a_limit_has_its_sqlstate(world, &cluster, manifest)
+        limits::of_the_pooler(world, &cluster, &manifest)
             .await
-            .context("a limit")
+            .context("limits of the pooler")?;
+        limits::of_postgres(world, &cluster, manifest)
+            .await
+            .context("the limit of Postgres")
     })
     .await
 }
@@ -170,44 +171,6 @@ async fn a_killed_pooler_comes_back(world: &World, cluster: &Cluster<'_>) -> Res
         cluster.service("").await?.execute("SELECT 1").await
     })
     .await
-}
-
-async fn a_limit_has_its_sqlstate(
-    world: &World,
-    cluster: &Cluster<'_>,
-    manifest: Manifest,
-) -> Result<()> {
-    let changed = manifest.set(
-        "/spec/configurations/postgres/postgresql.conf",
-        serde_json::json!({"max_connections": 25}),
-    );
-    cluster.apply(Tool::Howdah, &changed).await?;
-    cluster.wait_for_condition("PendingRestart", "True").await?;
-    let words = ["restart", "simple", "--yes"];
-    world.howdah(&words).await?.ok()?;
-    eventually("the lower limit", async || {
-        let sql = cluster.service("").await?;
-        let limit = sql.value("SHOW max_connections").await?;
-        ensure!(limit == "25", "{limit}");
-        Ok(())
-    })
-    .await?;
-    let direct = direct(cluster).await?;
-    let mut sessions = Vec::new();
-    for _ in 0..TOO_MANY {
-        match Sql::connect(&direct).await {
-            Ok(session) => sessions.push(session),
-            Err(error) => return refused_for_their_number(&error),
-        }
-    }
-    anyhow::bail!("{TOO_MANY} sessions were let in")
-}
-
-fn refused_for_their_number(error: &anyhow::Error) -> Result<()> {
-    let cause = error.downcast_ref::<tokio_postgres::Error>();
-    let code = cause.and_then(tokio_postgres::Error::code);
-    ensure!(code == Some(&SqlState::TOO_MANY_CONNECTIONS), "{error:#}");
-    Ok(())
 }
 
 /// Waits until the clients have written more.

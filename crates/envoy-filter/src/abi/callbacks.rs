@@ -61,6 +61,8 @@ table! {
     network_write_chunks_count = "network_filter_get_write_buffer_chunks_size"(Pointer) -> usize;
     network_write_chunks = "network_filter_get_write_buffer_chunks"(Pointer, *mut Buffer) -> bool;
     network_drain_read = "network_filter_drain_read_buffer"(Pointer, usize) -> bool;
+    network_drain_write = "network_filter_drain_write_buffer"(Pointer, usize) -> bool;
+    network_append_write = "network_filter_append_write_buffer"(Pointer, Buffer) -> bool;
     network_read_enabled = "network_filter_read_enabled"(Pointer) -> bool;
     network_inject_write = "network_filter_inject_write_data"(Pointer, Buffer, bool);
     network_continue = "network_filter_continue_reading"(Pointer);

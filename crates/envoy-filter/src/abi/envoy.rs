@@ -234,6 +234,16 @@ impl Network {
         unsafe { (self.callbacks.network_drain_read)(self.pointer, count) }
     }
 
+    /// Puts bytes in the place of the `length` that [`Self::write_pieces`] shows; `false` if Envoy does not take them.
+    pub(crate) fn replace_written(self, length: usize, bytes: &[u8]) -> bool {
+        // SAFETY: the object is alive, pieces of its buffer are only ever lent within `write_pieces`, and the
+        // bytes are copied.
+        unsafe {
+            (self.callbacks.network_drain_write)(self.pointer, length)
+                && (self.callbacks.network_append_write)(self.pointer, Buffer::lend(bytes))
+        }
+    }
+
     /// Whether what the client sends is read at all.
     pub(crate) fn reads(self) -> bool {
         // SAFETY: the object is alive.

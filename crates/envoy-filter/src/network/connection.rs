@@ -5,10 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use howdah_session::{Event, Flow, Greeting, Opening, Refusal, Session};
+use howdah_session::{Crowded, Event, Flow, Greeting, Opening, Refusal, Reply, Session};
 
 use super::config::Config;
 use super::standing::Counted;
@@ -220,7 +221,7 @@ impl Connection {
     }
 
     /// The server has sent something.
-    pub(super) fn written(&self, envoy: Network) -> Status {
+    pub(super) fn written(&self, envoy: Network, length: usize) -> Status {
         if self.done.get() {
             return Status::Continue;
         }
@@ -231,9 +232,33 @@ impl Connection {
         let now = clock::now();
         let mut session = self.session.borrow_mut();
         let mut record = |event: Event| config.metrics.record(envoy, event);
-        envoy.write_pieces(|piece| session.server(&config.policy, piece, now, &mut record));
+        let (mut before, mut crowd) = (0, None);
+        envoy.write_pieces(|piece| {
+            let reply = session.server(&config.policy, piece, now, &mut record);
+            if let Reply::Replace { at, size, crowded } = reply {
+                crowd = Some((before + at, size, crowded));
+            }
+            before += piece.len();
+        });
         self.counted.see(&session);
+        drop(session);
+        if let Some((at, size, crowded)) = crowd {
+            self.say_crowded(envoy, length, at..at + size, crowded);
+        }
         Status::Continue
+    }
+
+    /// Puts the answer of Postgres in the place of the pooler's.
+    fn say_crowded(&self, envoy: Network, length: usize, place: Range<usize>, crowded: Crowded) {
+        let mut bytes = Vec::with_capacity(length);
+        envoy.write_pieces(|piece| bytes.extend_from_slice(piece));
+        if bytes.len() != length || place.end > length {
+            return;
+        }
+        bytes.splice(place, crowded.response());
+        if !envoy.replace_written(length, &bytes) {
+            self.finish(envoy, Close::Now, "howdah_refusal_not_replaced");
+        }
     }
 
     /// Keeps the client waiting, unless clients have been let go in between.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod crowds;
 mod holding;
 mod hostile;
 mod loading;

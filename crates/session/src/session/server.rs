@@ -3,45 +3,58 @@
 use howdah_pgwire::backend::{ReadyForQuery, TransactionStatus, field, tag};
 use howdah_pgwire::{Body as _, SqlState};
 
-use super::{Copy, Exchange, Micros, Phase, Session};
+use super::{Copy, Exchange, Micros, Phase, Reply, Session};
 use crate::flight::Asked;
-use crate::{End, ErrorClass, Event, Policy, Record, StatementKind};
+use crate::{Crowded, End, ErrorClass, Event, Policy, Record, StatementKind};
+
+/// The types of messages whose body is looked at.
+const READ: [u8; 3] = [
+    tag::COMMAND_COMPLETE,
+    tag::ERROR_RESPONSE,
+    tag::READY_FOR_QUERY,
+];
 
 impl Session {
-    /// Is told bytes that the server has sent, each byte once. They always pass.
+    /// Is told bytes that the server has sent, each byte once, and says what to do with them.
+    ///
+    /// A refusal of which some bytes have passed before passes: a pooler writes its few bytes at once.
     pub fn server(
         &mut self,
         policy: &Policy,
         mut bytes: &[u8],
         now: Micros,
         record: &mut impl Record,
-    ) {
+    ) -> Reply {
+        let (length, mut reply) = (bytes.len(), Reply::Pass);
         while matches!(self.phase, Phase::Authenticating { .. } | Phase::Running) {
-            match self.backend.next(&mut bytes, &policy.backend) {
-                Ok(Some(piece)) => {
-                    let read = [
-                        tag::COMMAND_COMPLETE,
-                        tag::ERROR_RESPONSE,
-                        tag::READY_FOR_QUERY,
-                    ];
-                    let tag = piece.header.tag;
-                    if !read.contains(&tag) {
-                        if piece.first {
-                            self.followed(tag);
-                        }
-                        continue;
-                    }
-                    let mut head = self.head;
-                    if let Some(body) = head.push(&piece) {
-                        self.read(tag, body, now, record);
-                    } else {
-                        self.head = head;
-                    }
-                }
+            let piece = match self.backend.next(&mut bytes, &policy.backend) {
+                Ok(Some(piece)) => piece,
                 Ok(None) => break,
-                Err(_error) => self.lose(record),
+                Err(_error) => {
+                    self.lose(record);
+                    break;
+                }
+            };
+            let tag = piece.header.tag;
+            if !READ.contains(&tag) {
+                if piece.first {
+                    self.followed(tag);
+                }
+                continue;
+            }
+            let mut head = self.head;
+            let Some(body) = head.push(&piece) else {
+                self.head = head;
+                continue;
+            };
+            if let Some(crowded) = self.read(tag, body, now, record) {
+                let (end, size) = (length.saturating_sub(bytes.len()), piece.header.size());
+                if let Some(at) = end.checked_sub(size) {
+                    reply = Reply::Replace { at, size, crowded };
+                }
             }
         }
+        reply
     }
 
     /// A message begins whose body says nothing that is counted.
@@ -67,22 +80,35 @@ impl Session {
     }
 
     /// A message is complete, and this is the start of its body.
-    fn read(&mut self, tag: u8, body: &[u8], now: Micros, record: &mut impl Record) {
+    fn read(
+        &mut self,
+        tag: u8,
+        body: &[u8],
+        now: Micros,
+        record: &mut impl Record,
+    ) -> Option<Crowded> {
         match tag {
             tag::COMMAND_COMPLETE => self.completed(body, record),
-            tag::ERROR_RESPONSE => {
-                self.exchange.worked = true;
-                self.exchange.failed = true;
-                self.copy = Copy::None;
-                let code = sqlstate(body);
-                let class = code.map_or(ErrorClass::OTHER, ErrorClass::of);
-                self.emit(Event::Error { class, code }, record);
-            }
+            tag::ERROR_RESPONSE => return self.failed(body, record),
             _ => match ReadyForQuery::decode(body) {
                 Ok(ReadyForQuery { status }) => self.ready(status, now, record),
                 Err(_error) => self.lose(record),
             },
         }
+        None
+    }
+
+    fn failed(&mut self, body: &[u8], record: &mut impl Record) -> Option<Crowded> {
+        self.exchange.worked = true;
+        self.exchange.failed = true;
+        self.copy = Copy::None;
+        // Later the same words are those of whoever runs a function.
+        let opening = matches!(self.phase, Phase::Authenticating { .. });
+        let crowded = opening.then(|| Crowded::of(body)).flatten();
+        let code = crowded.map_or_else(|| sqlstate(body), |_| Some(Crowded::SQLSTATE));
+        let class = code.map_or(ErrorClass::OTHER, ErrorClass::of);
+        self.emit(Event::Error { class, code }, record);
+        crowded
     }
 
     fn completed(&mut self, body: &[u8], record: &mut impl Record) {

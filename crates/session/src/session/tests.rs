@@ -14,6 +14,7 @@ use pretty_assertions::assert_eq;
 use super::*;
 use crate::{ErrorClass, Refusal, StatementKind};
 
+mod crowds;
 mod decisions;
 mod exchanges;
 
@@ -69,9 +70,13 @@ impl World {
     }
 
     fn server(&mut self, messages: &[&[u8]]) {
+        assert_eq!(self.answer(&messages.concat()), Reply::Pass);
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Reply {
         let mut record = |event| self.events.push(event);
         self.session
-            .server(&self.policy, &messages.concat(), self.now, &mut record);
+            .server(&self.policy, bytes, self.now, &mut record)
     }
 
     fn at(&mut self, now: Micros) -> &mut Self {
