@@ -25,6 +25,8 @@ mod forwarder;
 mod limits;
 mod table;
 
+pub(crate) use self::limits::raise as raise_limits;
+
 /// What the network needs to know about its machine.
 #[derive(Clone, Debug)]
 pub struct Config {

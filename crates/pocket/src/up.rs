@@ -79,6 +79,9 @@ pub struct Running {
 /// When the folder, the network or the store cannot be used; each error is one sentence.
 pub async fn start(config: Config) -> Result<Running, Error> {
     let folder = Folder::claim(&config.state_dir)?;
+    if config.program.is_some() {
+        net::raise_limits();
+    }
     // What is missing is told before anything listens.
     let machine = match &config.program {
         Some(program) => Some(look_at_machine(&config, &folder, program)?),

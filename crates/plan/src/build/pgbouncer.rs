@@ -11,7 +11,11 @@ use crate::validated::ValidatedCluster;
 
 /// Waits for the file that the agent writes. PgBouncer takes SIGTERM as "wait until every client has left", which
 /// may be for ever; SIGINT lets transactions end.
+///
+/// It has a descriptor for each client and each server, and no answer for those that come when it has no more. So it
+/// gets as many as the container may have; some runtimes begin with 1024. Envoy takes them by itself.
 const RUN: &str = "\
+ulimit -Sn \"$(ulimit -Hn)\"; \
 trap 'exit 0' TERM INT; \
 until [ -e \"$0\" ]; do sleep 0.1; done; \
 pgbouncer \"$0\" & pid=$!; \
