@@ -8,12 +8,14 @@
 mod address;
 pub mod bench;
 mod components;
+mod descriptors;
 mod user;
 mod wait;
 mod world;
 
 pub use address::{LoopbackAddress, free_loopback_address};
 pub use components::{Components, Programs, components, postgres_bin_dir};
+pub use descriptors::raise_descriptors;
 pub use user::{RunAs, unprivileged, unprivileged_user};
 pub use wait::wait_until;
 pub use world::TempWorld;

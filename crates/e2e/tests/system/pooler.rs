@@ -1,5 +1,6 @@
 //! What stands between clients and Postgres: the pooler, encryption, and a primary that moves behind them.
 
+mod crowd;
 mod limits;
 
 use anyhow::{Context, Result, ensure};
