@@ -1,18 +1,23 @@
 //! Clients that are none.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use howdah_e2e::{Sql, Target};
+use howdah_testkit::raise_descriptors;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Envoy gives everybody fifteen seconds, twice: to agree on encryption, and to say who they are.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Connections that say nothing.
-const SILENT: usize = 500;
+/// Connections to each port that say nothing.
+const SILENT: usize = 1000;
+/// Descriptors of a test with so many.
+const FILES: u64 = 4096;
 
 /// Far more than any startup message may have.
 const MIB: usize = 1 << 20;
@@ -54,11 +59,23 @@ fn beginnings() -> Vec<(&'static str, Vec<u8>)> {
 
 /// All of them are closed in time, and sessions of others go on.
 pub(super) async fn bytes_harm_nobody(targets: &[Target]) -> Result<()> {
+    raise_descriptors(FILES)?;
     let mut others = Vec::new();
     let mut silent = Vec::new();
     let mut hostile = tokio::task::JoinSet::new();
+    let over = Arc::new(AtomicBool::new(false));
+    let mut working = tokio::task::JoinSet::new();
     for target in targets {
         others.push(Sql::connect(target).await?);
+        working.spawn(goes_on(target.clone(), Arc::clone(&over)));
+        let address = target.address.clone();
+        hostile.spawn(async move {
+            let fast = drips(&address, Duration::from_millis(50)).await;
+            ensure!(fast? == Some(b'R'), "a slow client is not asked to log in");
+            let slow = drips(&address, Duration::from_secs(2)).await;
+            ensure!(slow?.is_none(), "a client may take for ever");
+            Ok(())
+        });
         for _ in 0..SILENT {
             silent.push(TcpStream::connect(&target.address).await?);
         }
@@ -80,11 +97,42 @@ pub(super) async fn bytes_harm_nobody(targets: &[Target]) -> Result<()> {
     for other in &others {
         other.execute("SELECT 1").await?;
     }
+    over.store(true, Ordering::Relaxed);
+    while let Some(worked) = working.join_next().await {
+        ensure!(worked?? > 0, "a client did not come to work");
+    }
     // Those that said nothing were given no more time than the others.
     for stream in &mut silent {
         until_closed(stream).await.context("a silent one")?;
     }
     Ok(())
+}
+
+/// Works as an application does until told to end, and says how often: new sessions and queries of one that stays.
+async fn goes_on(target: Target, over: Arc<AtomicBool>) -> Result<usize> {
+    let stays = Sql::connect(&target).await?;
+    let mut count = 0;
+    while !over.load(Ordering::Relaxed) {
+        stays.execute("SELECT 1").await?;
+        Sql::connect(&target).await?.execute("SELECT 1").await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Sends a startup message byte by byte; the first byte of the answer, or none if the connection is closed.
+async fn drips(address: &str, pause: Duration) -> Result<Option<u8>> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut clock = tokio::time::interval(pause);
+    for byte in b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0" {
+        clock.tick().await;
+        if stream.write_u8(*byte).await.is_err() {
+            return Ok(None);
+        }
+    }
+    let answer = timeout(LIMIT, stream.read_u8()).await.context("nothing")?;
+    Ok(answer.ok())
 }
 
 async fn is_closed(address: &str, bytes: &[u8]) -> Result<()> {
