@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use camino::Utf8PathBuf;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use howdah_cli::{ConnectArgs, Verb};
 
@@ -160,6 +161,7 @@ pub(crate) enum LogFormat {
 const OPERATOR_EXAMPLES: &str = "\
 Examples:
   howdah operator                    in a Pod, with its service account
+  howdah operator --print-manifest --allowed-namespaces a,b | kubectl apply --server-side -f -
   howdah operator --install-crds     install or update the definitions of the kinds first
 
 Exit codes: 0 told to stop by a signal, 1 it could not start, 2 wrong usage.";
@@ -171,6 +173,9 @@ pub(crate) struct OperatorArgs {
     /// Install or update the CustomResourceDefinitions before anything else
     #[arg(long)]
     pub(crate) install_crds: bool,
+    /// Print what installs an operator with these settings, for `kubectl apply --server-side -f -`, and end
+    #[arg(long)]
+    pub(crate) print_manifest: bool,
     /// Namespace of the operator, where its catalogue of components is
     #[arg(
         long,
@@ -215,6 +220,16 @@ pub(crate) struct OperatorArgs {
         requires = "webhook_address"
     )]
     pub(crate) webhook_certificate: Option<Utf8PathBuf>,
+    /// Work on clusters of these namespaces only, and ask for nothing outside of them; without, of all namespaces
+    #[arg(
+        long,
+        env = "HOWDAH_ALLOWED_NAMESPACES",
+        hide_env_values = true,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub(crate) allowed_namespaces: Vec<String>,
     /// Give every cluster a NetworkPolicy that limits who reaches its instances
     #[arg(long, env = "HOWDAH_NETWORK_POLICIES", hide_env_values = true)]
     pub(crate) network_policies: bool,

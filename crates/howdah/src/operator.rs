@@ -1,8 +1,11 @@
 //! `howdah operator`: the operator by itself, against any cluster.
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
 use anyhow::{Context, Result};
 use howdah_cli::{ConnectArgs, Exit};
-use howdah_operator::{Certificate, Config, Webhook};
+use howdah_operator::{Certificate, Config, Webhook, install};
 
 use crate::args::OperatorArgs;
 use crate::{settings, signals};
@@ -10,14 +13,24 @@ use crate::{settings, signals};
 pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result<Exit> {
     let OperatorArgs {
         install_crds,
+        print_manifest,
         operator_namespace,
         identity,
         health_address,
         webhook_address,
         webhook_certificate,
+        allowed_namespaces,
         network_policies,
         log: _,
     } = args;
+    let namespaces: BTreeSet<_> = allowed_namespaces.iter().cloned().collect();
+    if *print_manifest {
+        let options = install::Options {
+            namespaces,
+            network_policies: *network_policies,
+        };
+        return print(&options);
+    }
     let shutdown = signals::shutdown_token()?;
     let client = howdah_cli::client(connection, &settings::environment()).await?;
     if *install_crds {
@@ -36,6 +49,7 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
         namespace: operator_namespace.clone(),
         identity: identity.clone(),
         health: *health_address,
+        namespaces,
         network_policies: *network_policies,
         webhook,
         ..Config::default()
@@ -43,5 +57,15 @@ pub(crate) async fn run(args: &OperatorArgs, connection: &ConnectArgs) -> Result
     howdah_operator::run(client, config, shutdown)
         .await
         .context("run the operator")?;
+    Ok(Exit::Success)
+}
+
+/// The installation as one text.
+fn print(options: &install::Options) -> Result<Exit> {
+    let text = install::manifest(options).context("write the manifest as YAML")?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("print the manifest")?;
     Ok(Exit::Success)
 }

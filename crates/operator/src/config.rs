@@ -1,13 +1,19 @@
 //! What an installation of the operator can choose.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// The name of the catalogue that installations bring.
+pub(crate) const CATALOGUE: &str = "howdah-catalogue";
 
 /// Settings of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Namespace of the operator, where the catalogue is.
     pub namespace: String,
+    /// Namespaces whose clusters are worked on; none: those of all namespaces.
+    pub namespaces: BTreeSet<String>,
     /// Name of the ConfigMap with the catalogue of components.
     pub catalogue: String,
     /// Name of this operator among those that may run at the same time, for example its Pod's
@@ -39,11 +45,19 @@ pub enum Certificate {
     Folder(PathBuf),
 }
 
+impl Config {
+    /// Whether clusters of a namespace are worked on.
+    pub(crate) fn covers(&self, namespace: &str) -> bool {
+        self.namespaces.is_empty() || self.namespaces.contains(namespace)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             namespace: "howdah-system".to_owned(),
-            catalogue: "howdah-catalogue".to_owned(),
+            namespaces: BTreeSet::new(),
+            catalogue: CATALOGUE.to_owned(),
             identity: "howdah-operator".to_owned(),
             health: None,
             network_policies: false,

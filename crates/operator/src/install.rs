@@ -6,15 +6,19 @@
 //! | module | owns |
 //! |---|---|
 //! | `rights` | what the operator may do, and what people may do with clusters |
-//! | `deployment` | the operator's Pods |
+//! | `accounts` | who the operator is, and where it has which rights |
+//! | `deployment` | the operator's Pods, and who reaches them |
 //! | `webhooks` | what API servers ask the operator about |
 
+mod accounts;
 mod deployment;
 mod rights;
 mod webhooks;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,23 +39,51 @@ const RELEASED: [(&str, &str); 6] = [
     ("envoy", "1.40.0"),
 ];
 
+/// What an installation can be asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Namespaces whose clusters are worked on, and outside of which the operator has no rights; none: all of them.
+    pub namespaces: BTreeSet<String>,
+    /// Whether clusters, and the operator itself, are given NetworkPolicies.
+    pub network_policies: bool,
+}
+
 /// The objects in the order in which they are applied.
 #[must_use]
-pub fn objects() -> Vec<Value> {
-    vec![
-        document(&namespace()),
-        document(&service_account()),
-        document(&cluster_role()),
-        document(&binding()),
+pub fn objects(options: &Options) -> Vec<Value> {
+    let mut objects = vec![document(&namespace()), document(&accounts::account())];
+    objects.extend(accounts::bindings(options));
+    objects.extend([
         document(&rights::viewers()),
         document(&rights::editors()),
         document(&catalogue()),
-        document(&deployment::deployment()),
+        document(&deployment::deployment(options)),
         document(&deployment::budget()),
+    ]);
+    if options.network_policies {
+        objects.push(document(&deployment::policy()));
+    }
+    objects.extend([
         document(&webhooks::service()),
-        document(&webhooks::mutating()),
-        document(&webhooks::validating()),
-    ]
+        document(&webhooks::mutating(options)),
+        document(&webhooks::validating(options)),
+    ]);
+    objects
+}
+
+/// Everything in one text: the definitions of the kinds, and what works on them.
+///
+/// # Errors
+/// When it cannot be written as YAML, which would be a defect here.
+pub fn manifest(options: &Options) -> Result<String, serde_saphyr::SerializeError> {
+    let mut documents = Vec::new();
+    for definition in howdah_api::crds() {
+        documents.push(serde_saphyr::to_string(&definition)?);
+    }
+    for object in objects(options) {
+        documents.push(serde_saphyr::to_string(&object)?);
+    }
+    Ok(format!("---\n{}", documents.join("---\n")))
 }
 
 /// The webhooks of either sort, but for their namespace.
@@ -60,13 +92,24 @@ pub fn webhooks() -> Value {
     webhooks::both()
 }
 
-/// What the operator may do: what its own code calls, and what it hands on to the instances.
+/// What the operator may do, by where: see the fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rights {
+    /// Where clusters are: what its own code calls, and what it hands on to the instances.
+    pub working: Vec<PolicyRule>,
+    /// Over what belongs to no namespace.
+    pub of_cluster: Vec<PolicyRule>,
+    /// In its own namespace, where it need not work.
+    pub at_home: Vec<PolicyRule>,
+}
+
+/// What the operator may do.
 #[must_use]
-pub fn cluster_role() -> ClusterRole {
-    ClusterRole {
-        metadata: metadata(None, NAME),
-        rules: Some(rights::operator()),
-        ..ClusterRole::default()
+pub fn rights() -> Rights {
+    Rights {
+        working: rights::working(),
+        of_cluster: rights::of_cluster(),
+        at_home: rights::at_home(),
     }
 }
 
@@ -79,30 +122,6 @@ fn namespace() -> Namespace {
     Namespace {
         metadata,
         ..Namespace::default()
-    }
-}
-
-fn service_account() -> ServiceAccount {
-    ServiceAccount {
-        metadata: namespaced(NAME),
-        ..ServiceAccount::default()
-    }
-}
-
-fn binding() -> ClusterRoleBinding {
-    ClusterRoleBinding {
-        metadata: metadata(None, NAME),
-        role_ref: RoleRef {
-            api_group: Some("rbac.authorization.k8s.io".to_owned()),
-            kind: "ClusterRole".to_owned(),
-            name: NAME.to_owned(),
-        },
-        subjects: Some(vec![Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: NAME.to_owned(),
-            namespace: Some(Config::default().namespace),
-            ..Subject::default()
-        }]),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::Config;
 use crate::cluster::Chain;
 
 /// Name of the Lease, in the operator's namespace.
-const NAME: &str = "howdah-operator";
+pub(crate) const NAME: &str = "howdah-operator";
 
 /// A Lease that was not renewed for so long is free.
 const DURATION: Duration = Duration::from_secs(15);

@@ -21,9 +21,11 @@ mod peer_tls;
 mod record_events;
 mod records;
 mod run;
+mod scope;
 mod server_tls;
 mod triggers;
 mod webhook;
+mod work;
 
 pub use config::{Certificate, Config, Webhook};
 pub use crds::{Error as InstallError, install_crds};

@@ -20,6 +20,7 @@ use kube::{Client, ResourceExt as _};
 use tracing::warn;
 
 use crate::cluster::{Chain, Guarded};
+use crate::scope::Scope;
 use crate::triggers::{labelled_cluster, owned_objects};
 
 /// What every write of a record draws anew, and tells nothing.
@@ -57,7 +58,10 @@ pub(crate) struct Listeners {
 }
 
 /// Watches for as long as it is polled.
-pub(crate) fn watch(client: Client) -> (impl Future<Output = ()>, Listeners) {
+pub(crate) fn watch(
+    scope: &Scope,
+    client: &Client,
+) -> (impl Future<Output = ()> + use<>, Listeners) {
     let (to_passes, clusters) = unbounded();
     let (to_tellers, news) = unbounded();
     let records = Records {
@@ -66,7 +70,10 @@ pub(crate) fn watch(client: Client) -> (impl Future<Output = ()>, Listeners) {
         to_passes,
         to_tellers,
     };
-    (records.follow(client), Listeners { clusters, news })
+    (
+        records.follow(scope.api(client)),
+        Listeners { clusters, news },
+    )
 }
 
 struct Records {
@@ -87,8 +94,8 @@ struct Known {
 }
 
 impl Records {
-    async fn follow(mut self, client: Client) {
-        let leases = watcher(Api::<Lease>::all(client), owned_objects()).default_backoff();
+    async fn follow(mut self, leases: Api<Lease>) {
+        let leases = watcher(leases, owned_objects()).default_backoff();
         pin_mut!(leases);
         while let Some(event) = leases.next().await {
             match event {

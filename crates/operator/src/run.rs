@@ -1,39 +1,28 @@
-//! Wiring: the watches, the controller and its end.
+//! Wiring: probes, webhooks, and the terms in which this operator leads.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::channel::mpsc::UnboundedReceiver;
-use howdah_api::{SGInstanceProfile, SGPoolingConfig, SGPostgresConfig};
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use kube::Client;
-use kube::api::{Api, ListParams};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Controller, controller, watcher};
+use kube::api::ListParams;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::info;
 
-use crate::cluster::{Guarded, error_policy, reconcile};
+use crate::cluster::Guarded;
 use crate::context::Context;
 use crate::health::{self, Health};
 use crate::leader::Leader;
-use crate::{Certificate, Config, Webhook};
-use crate::{record_events, records, triggers, webhook};
-
-/// A burst of changes causes one pass; short enough not to be felt.
-const DEBOUNCE: Duration = Duration::from_millis(20);
-
-/// Clusters that are looked at side by side.
-const CONCURRENCY: u16 = 8;
+use crate::scope::Scope;
+use crate::webhook;
+use crate::work::work;
+use crate::{Config, Webhook};
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The kinds are not served; the definitions have to be installed first.
-    #[error("list SGClusters")]
-    List(#[source] kube::Error),
+    /// The kinds are not served, or may not be seen there; the definitions and the rights have to be installed first.
+    #[error("list SGClusters of {0}")]
+    List(String, #[source] kube::Error),
     /// Probes would not be answered.
     #[error("listen on {0} for probes")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
@@ -93,12 +82,12 @@ async fn lead(
     shutdown: CancellationToken,
     health: Health,
 ) -> Result<(), Error> {
-    let clusters: Api<Guarded> = Api::all(client.clone());
     // A watch would wait for ever for kinds that nobody installed.
-    clusters
-        .list(&ListParams::default().limit(1))
-        .await
-        .map_err(Error::List)?;
+    for scope in Scope::all(&config) {
+        let clusters = scope.api::<Guarded>(&client);
+        let listed = clusters.list(&ListParams::default().limit(1)).await;
+        listed.map_err(|source| Error::List(scope.to_string(), source))?;
+    }
     health.ready();
     info!(namespace = config.namespace, "operator started");
     let leader = Leader::new(client.clone(), &config);
@@ -113,128 +102,4 @@ async fn lead(
     }
     info!("operator stopped");
     Ok(())
-}
-
-/// Reconciles until the term ends.
-async fn work(client: &Client, config: &Config, term: &CancellationToken) {
-    let context = Arc::new(Context::new(client.clone(), config.clone()));
-    let keeper = Arc::clone(&context);
-    let (watching, listeners) = records::watch(client.clone());
-    let controller = controller(client.clone(), config, listeners.clusters);
-    let clusters = controller.store();
-    let recorder = context.recorder.clone();
-    let telling = record_events::tell(listeners.news, clusters.clone(), recorder);
-    let passes = controller
-        .graceful_shutdown_on(term.clone().cancelled_owned())
-        .run(reconcile, error_policy, context)
-        .for_each(|result| {
-            // Failed passes have been logged where they failed.
-            if let Err(error) = result {
-                debug!(%error, "controller reported");
-            }
-            std::future::ready(())
-        });
-    let keeping = async {
-        match &config.webhook {
-            Some(webhook) if webhook.certificate == Certificate::Own => {
-                webhook::keep(&keeper).await;
-            }
-            _ => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = passes => {}
-        () = keeping => {}
-        () = ended_before_the_first_pass(&clusters, term) => {}
-        () = telling => {}
-        () = watching => {}
-    }
-}
-
-/// A controller that is told to end before it has seen all clusters stops to look for them, and then waits for
-/// them for ever. It has not begun a pass.
-async fn ended_before_the_first_pass(clusters: &Store<Guarded>, term: &CancellationToken) {
-    tokio::select! {
-        biased;
-        _ = clusters.wait_until_ready() => std::future::pending().await,
-        () = term.cancelled() => {}
-    }
-}
-
-fn controller(
-    client: Client,
-    config: &Config,
-    control_records: UnboundedReceiver<ObjectRef<Guarded>>,
-) -> Controller<Guarded> {
-    let everything = watcher::Config::default;
-    let ours = triggers::owned_objects;
-    let controller = Controller::new(Api::<Guarded>::all(client.clone()), everything());
-    let clusters = controller.store();
-    let profiles = clusters.clone();
-    let postgres_configs = clusters.clone();
-    let pooling_configs = clusters.clone();
-    controller
-        .with_config(
-            controller::Config::default()
-                .debounce(DEBOUNCE)
-                .concurrency(CONCURRENCY),
-        )
-        .owns(Api::<Pod>::all(client.clone()), ours())
-        .owns(Api::<PersistentVolumeClaim>::all(client.clone()), ours())
-        .owns(Api::<Service>::all(client.clone()), ours())
-        .owns(Api::<ConfigMap>::all(client.clone()), ours())
-        .watches(
-            Api::<SGInstanceProfile>::all(client.clone()),
-            everything(),
-            move |object| {
-                triggers::referring(&profiles, &object, |cluster, name| {
-                    cluster.spec.sg_instance_profile.as_deref() == Some(name)
-                })
-            },
-        )
-        .watches(
-            Api::<SGPostgresConfig>::all(client.clone()),
-            everything(),
-            move |object| {
-                triggers::referring(&postgres_configs, &object, |cluster, name| {
-                    let configurations = cluster.spec.configurations.as_ref();
-                    configurations.is_some_and(|c| c.sg_postgres_config.as_deref() == Some(name))
-                })
-            },
-        )
-        .watches(
-            Api::<SGPoolingConfig>::all(client.clone()),
-            everything(),
-            move |object| {
-                triggers::referring(&pooling_configs, &object, |cluster, name| {
-                    let configurations = cluster.spec.configurations.as_ref();
-                    configurations.is_some_and(|c| c.sg_pooling_config.as_deref() == Some(name))
-                })
-            },
-        )
-        .reconcile_on(control_records)
-        .reconcile_on(triggers::secrets(client.clone(), clusters))
-        .reconcile_all_on(triggers::catalogue(client, config))
-}
-
-#[cfg(test)]
-mod tests {
-    use kube::client::Body;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_term_that_ends_before_the_clusters_are_known_ends_the_work() {
-        let silent = tower::service_fn(|_: http::Request<Body>| {
-            std::future::pending::<Result<http::Response<Body>, std::convert::Infallible>>()
-        });
-        let client = Client::new(silent, "default");
-        let term = CancellationToken::new();
-        term.cancel();
-        let config = Config::default();
-        let working = Box::pin(work(&client, &config, &term));
-        tokio::time::timeout(Duration::from_secs(30), working)
-            .await
-            .unwrap();
-    }
 }

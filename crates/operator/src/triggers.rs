@@ -13,6 +13,7 @@ use kube::{Client, Resource, ResourceExt as _};
 
 use crate::Config;
 use crate::cluster::Guarded;
+use crate::scope::Scope;
 
 /// Clusters as the controller's own watch knows them.
 pub(crate) type Clusters = Store<Guarded>;
@@ -24,11 +25,12 @@ pub(crate) fn owned_objects() -> watcher::Config {
 
 /// The clusters that own a Secret or refer to it. Secrets are watched without their contents.
 pub(crate) fn secrets(
-    client: Client,
+    scope: &Scope,
+    client: &Client,
     clusters: Clusters,
-) -> impl Stream<Item = ObjectRef<Guarded>> {
+) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
     watcher(
-        Api::<PartialObjectMeta<Secret>>::all(client),
+        scope.api::<PartialObjectMeta<Secret>>(client),
         watcher::Config::default(),
     )
     .default_backoff()

@@ -29,7 +29,7 @@ pub(crate) use server::{MUTATE, VALIDATE, serve};
 pub(crate) const NAME: &str = "howdah-operator";
 
 /// Name of the Secret with the certificates, in the operator's namespace.
-const SECRET: &str = "howdah-webhook";
+pub(crate) const SECRET: &str = "howdah-webhook";
 
 /// The name by which API servers call the operators of a namespace.
 fn host(namespace: &str) -> String {

@@ -16,9 +16,11 @@ use crate::workspace::Workspace;
 const FOLDER: &str = "deploy";
 const CRDS: &str = "crds";
 /// Single files; the rest of the chart is written by hand.
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "helm/howdah/Chart.yaml",
     "helm/howdah/files/catalogue.yaml",
+    "helm/howdah/files/rights-at-home.yaml",
+    "helm/howdah/files/rights-of-cluster.yaml",
     "helm/howdah/files/rights.yaml",
     "helm/howdah/files/webhooks.yaml",
     "howdah.yaml",

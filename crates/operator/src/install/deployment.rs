@@ -2,10 +2,11 @@
 
 use k8s_openapi::DeepMerge as _;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Value, json};
 
-use super::{NAME, namespaced};
+use super::{NAME, Options, namespaced};
 use crate::context::OPERATOR_VERSION;
 
 const HEALTH: &str = "health";
@@ -15,7 +16,7 @@ const HEALTH_PORT: i32 = 8080;
 pub(super) const WEBHOOK: &str = "webhook";
 const WEBHOOK_PORT: i32 = 8443;
 
-pub(super) fn deployment() -> Deployment {
+pub(super) fn deployment(options: &Options) -> Deployment {
     let mut deployment = Deployment {
         metadata: namespaced(NAME),
         ..Deployment::default()
@@ -42,7 +43,7 @@ pub(super) fn deployment() -> Deployment {
                         "whenUnsatisfiable": "ScheduleAnyway",
                         "labelSelector": {"matchLabels": selector()},
                     }],
-                    "containers": [container()],
+                    "containers": [container(options)],
                 },
             },
         },
@@ -50,7 +51,7 @@ pub(super) fn deployment() -> Deployment {
     deployment
 }
 
-fn container() -> Value {
+fn container(options: &Options) -> Value {
     let probe = |path: &str, period: u32, failures: u32| {
         json!({
             "httpGet": {"path": path, "port": HEALTH},
@@ -58,16 +59,24 @@ fn container() -> Value {
             "failureThreshold": failures,
         })
     };
+    let mut environment = vec![
+        field("POD_NAMESPACE", "metadata.namespace"),
+        field("POD_NAME", "metadata.name"),
+        variable("HOWDAH_HEALTH_ADDRESS", &format!("[::]:{HEALTH_PORT}")),
+        variable("HOWDAH_WEBHOOK_ADDRESS", &format!("[::]:{WEBHOOK_PORT}")),
+    ];
+    if !options.namespaces.is_empty() {
+        let names: Vec<_> = options.namespaces.iter().map(String::as_str).collect();
+        environment.push(variable("HOWDAH_ALLOWED_NAMESPACES", &names.join(",")));
+    }
+    if options.network_policies {
+        environment.push(variable("HOWDAH_NETWORK_POLICIES", "true"));
+    }
     json!({
         "name": "operator",
         "image": format!("howdah/howdah:{OPERATOR_VERSION}"),
         "args": ["operator"],
-        "env": [
-            field("POD_NAMESPACE", "metadata.namespace"),
-            field("POD_NAME", "metadata.name"),
-            {"name": "HOWDAH_HEALTH_ADDRESS", "value": format!("[::]:{HEALTH_PORT}")},
-            {"name": "HOWDAH_WEBHOOK_ADDRESS", "value": format!("[::]:{WEBHOOK_PORT}")},
-        ],
+        "env": environment,
         "ports": [
             {"name": HEALTH, "containerPort": HEALTH_PORT, "protocol": "TCP"},
             {"name": WEBHOOK, "containerPort": WEBHOOK_PORT, "protocol": "TCP"},
@@ -102,8 +111,28 @@ pub(super) fn budget() -> PodDisruptionBudget {
     budget
 }
 
+/// API servers ask the webhooks, from addresses that are no Pods'; probes come from the node, which no policy keeps out.
+pub(super) fn policy() -> NetworkPolicy {
+    let mut policy = NetworkPolicy {
+        metadata: namespaced(NAME),
+        ..NetworkPolicy::default()
+    };
+    policy.merge_from(read(json!({
+        "spec": {
+            "podSelector": {"matchLabels": selector()},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"ports": [{"port": WEBHOOK, "protocol": "TCP"}]}],
+        },
+    })));
+    policy
+}
+
 pub(super) fn selector() -> Value {
     json!({"app.kubernetes.io/name": "howdah", "app.kubernetes.io/component": "operator"})
+}
+
+fn variable(name: &str, value: &str) -> Value {
+    json!({"name": name, "value": value})
 }
 
 fn field(name: &str, path: &str) -> Value {
@@ -116,6 +145,6 @@ pub(super) fn read<K: serde::de::DeserializeOwned + Default>(literal: Value) -> 
 }
 
 #[cfg(test)]
-pub(super) fn literal() -> Value {
-    container()
+pub(super) fn literal(options: &Options) -> Value {
+    container(options)
 }

@@ -33,8 +33,8 @@ const APPLIED: &[&str] = &["list", "create", "patch", "delete"];
 const WATCHED: &[&str] = &["list", "watch", "create", "patch", "delete"];
 const READ_AND_MADE: &[&str] = &["get", "list", "watch", "create"];
 
-/// What the operator calls. A test runs it with these rights; add a line when it calls something new.
-const CALLED: [Right; 14] = [
+/// What the operator calls where it works. A test runs it with these rights; add a line when it calls something new.
+const CALLED: [Right; 13] = [
     right(GROUP, &["sgclusters"], &["get", "list", "watch", "patch"]),
     // Some servers ask for this of those who make objects that hold up the deletion of their owner.
     right(GROUP, &["sgclusters/finalizers"], &["update"]),
@@ -78,16 +78,42 @@ const CALLED: [Right; 14] = [
         &["leases"],
         &["get", "list", "watch", "create", "update"],
     ),
-    // Whom API servers trust when they ask its webhooks.
+];
+
+/// What belongs to no namespace: whom API servers trust when they ask its webhooks.
+const OF_CLUSTER: Right = Right {
+    group: "admissionregistration.k8s.io",
+    resources: &[
+        "mutatingwebhookconfigurations",
+        "validatingwebhookconfigurations",
+    ],
+    verbs: &["get", "patch"],
+    names: &[crate::webhook::NAME],
+};
+
+/// What the operator calls in its own namespace, whether it works there or not: the catalogue, the certificates of the
+/// webhooks, and the Lease of the leader.
+const AT_HOME: [Right; 5] = [
     Right {
-        group: "admissionregistration.k8s.io",
-        resources: &[
-            "mutatingwebhookconfigurations",
-            "validatingwebhookconfigurations",
-        ],
-        verbs: &["get", "patch"],
-        names: &[crate::webhook::NAME],
+        group: "",
+        resources: &["configmaps"],
+        verbs: &["get", "list", "watch"],
+        names: &[crate::config::CATALOGUE],
     },
+    Right {
+        group: "",
+        resources: &["secrets"],
+        verbs: &["get", "list", "watch", "patch"],
+        names: &[crate::webhook::SECRET],
+    },
+    right("", &["secrets"], &["create"]),
+    Right {
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+        verbs: &["get", "update"],
+        names: &[crate::leader::NAME],
+    },
+    right("coordination.k8s.io", &["leases"], &["create"]),
 ];
 
 const KINDS: &[&str] = &[
@@ -101,10 +127,20 @@ const KINDS: &[&str] = &[
     "sgscripts",
 ];
 
-/// The operator's own rights, and those that it hands on: nobody may give what they do not have.
-pub(super) fn operator() -> Vec<PolicyRule> {
+/// Where it works: the operator's own rights, and those that it hands on, for nobody may give what they do not have.
+pub(super) fn working() -> Vec<PolicyRule> {
     let own = CALLED.iter().map(rule);
     own.chain(howdah_plan::build::instance_rights()).collect()
+}
+
+/// Over what belongs to no namespace.
+pub(super) fn of_cluster() -> Vec<PolicyRule> {
+    vec![rule(&OF_CLUSTER)]
+}
+
+/// In its own namespace, where it need not work.
+pub(super) fn at_home() -> Vec<PolicyRule> {
+    AT_HOME.iter().map(rule).collect()
 }
 
 /// Whoever may view a namespace may view its clusters.

@@ -6,13 +6,25 @@ use pretty_assertions::assert_eq;
 
 use super::*;
 
+/// Bound to two namespaces, and with policies.
+fn bound() -> Options {
+    Options {
+        namespaces: ["a", "b"].map(str::to_owned).into(),
+        network_policies: true,
+    }
+}
+
 #[test]
 fn nothing_written_in_a_literal_is_lost() {
-    let deployment = serde_json::to_value(deployment::deployment()).unwrap();
-    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!(container, &deployment::literal());
-    let read: Deployment = serde_json::from_value(deployment).unwrap();
-    assert_eq!(read.spec.replicas, Some(2));
+    for options in [Options::default(), bound()] {
+        let deployment = serde_json::to_value(deployment::deployment(&options)).unwrap();
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container, &deployment::literal(&options));
+        let read: Deployment = serde_json::from_value(deployment).unwrap();
+        assert_eq!(read.spec.replicas, Some(2));
+    }
+    let policy = serde_json::to_value(deployment::policy()).unwrap();
+    assert_eq!(policy["spec"]["ingress"][0]["ports"][0]["port"], "webhook");
     let budget = serde_json::to_value(deployment::budget()).unwrap();
     assert_eq!(budget["spec"]["minAvailable"], 1);
 }
@@ -23,11 +35,11 @@ fn nothing_of_the_webhooks_is_lost_and_all_kinds_are_asked_about() {
     let configurations = [
         (
             "mutating",
-            serde_json::to_value(webhooks::mutating()).unwrap(),
+            serde_json::to_value(webhooks::mutating(&Options::default())).unwrap(),
         ),
         (
             "validating",
-            serde_json::to_value(webhooks::validating()).unwrap(),
+            serde_json::to_value(webhooks::validating(&Options::default())).unwrap(),
         ),
     ];
     for (sort, configuration) in configurations {
@@ -47,24 +59,83 @@ fn nothing_of_the_webhooks_is_lost_and_all_kinds_are_asked_about() {
 
 #[test]
 fn every_object_has_a_kind_and_a_name_of_its_own() {
-    let objects = objects();
-    let mut names: Vec<_> = objects
+    for options in [Options::default(), bound()] {
+        let objects = objects(&options);
+        let mut names: Vec<_> = objects
+            .iter()
+            .map(|object| {
+                let metadata = &object["metadata"];
+                let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                [
+                    of(&object["kind"]),
+                    of(&metadata["namespace"]),
+                    of(&metadata["name"]),
+                ]
+            })
+            .collect();
+        assert!(
+            names
+                .iter()
+                .all(|[kind, _, name]| !kind.is_empty() && !name.is_empty())
+        );
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), objects.len());
+    }
+}
+
+#[test]
+fn an_operator_that_is_bound_to_namespaces_has_rights_in_them_alone() {
+    let objects = objects(&bound());
+    let of = |kind: &str| -> Vec<_> {
+        let found = objects.iter().filter(|object| object["kind"] == kind);
+        found.collect()
+    };
+    let places: Vec<_> = of("Role")
         .iter()
-        .map(|object| {
-            (
-                object["kind"].to_string(),
-                object["metadata"]["name"].to_string(),
-            )
+        .map(|role| {
+            let metadata = &role["metadata"];
+            let text = |key: &str| metadata[key].as_str().unwrap().to_owned();
+            (text("namespace"), text("name"))
         })
         .collect();
-    assert!(
-        names
-            .iter()
-            .all(|(kind, name)| kind != "null" && name != "null")
+    let place = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
+    assert_eq!(
+        places,
+        [
+            place("howdah-system", "howdah-operator-home"),
+            place("a", "howdah-operator"),
+            place("b", "howdah-operator"),
+        ]
     );
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), objects.len());
+    assert_eq!(of("RoleBinding").len(), places.len());
+    let cluster_role = of("ClusterRole")[0];
+    assert_eq!(
+        cluster_role["rules"],
+        serde_json::to_value(rights().of_cluster).unwrap()
+    );
+    let home = serde_json::to_string(&of("Role")[0]["rules"]).unwrap();
+    assert!(!home.contains("pods") && !home.contains("roles"), "{home}");
+    for webhooks in [
+        of("MutatingWebhookConfiguration"),
+        of("ValidatingWebhookConfiguration"),
+    ] {
+        let named = &webhooks[0]["webhooks"][0]["namespaceSelector"]["matchExpressions"][1];
+        assert_eq!(named["values"], serde_json::json!(["a", "b"]));
+    }
+    assert_eq!(of("NetworkPolicy").len(), 1);
+}
+
+#[test]
+fn the_manifest_reads_back_as_its_objects_after_the_definitions() {
+    let text = manifest(&bound()).unwrap();
+    let read: Vec<Value> = text
+        .split("---\n")
+        .filter(|document| !document.is_empty())
+        .map(|document| serde_saphyr::from_str(document).unwrap())
+        .collect();
+    let definitions = howdah_api::crds().len();
+    assert_eq!(read[definitions..], objects(&bound()));
 }
 
 #[test]
@@ -87,7 +158,7 @@ fn allows(rules: &[PolicyRule], group: &str, resource: &str, verb: &str) -> bool
 
 #[test]
 fn the_operator_has_every_right_that_it_gives_and_none_over_the_cluster() {
-    let rules = cluster_role().rules.unwrap();
+    let rules = [rights().working, rights().of_cluster].concat();
     for given in howdah_plan::build::instance_rights() {
         for resource in given.resources.iter().flatten() {
             for verb in &given.verbs {

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
 use super::deployment::{WEBHOOK, read, selector};
-use super::{metadata, namespaced};
+use super::{Options, metadata, namespaced};
 use crate::Config;
 use crate::webhook::{MUTATE, NAME, VALIDATE};
 
@@ -43,21 +43,25 @@ pub(super) fn service() -> Service {
     service
 }
 
-pub(super) fn mutating() -> MutatingWebhookConfiguration {
+pub(super) fn mutating(options: &Options) -> MutatingWebhookConfiguration {
     let mut configuration = MutatingWebhookConfiguration {
         metadata: metadata(None, NAME),
         ..MutatingWebhookConfiguration::default()
     };
-    configuration.merge_from(read(json!({"webhooks": [of_the_manifest(fill())]})));
+    configuration.merge_from(read(
+        json!({"webhooks": [of_the_manifest(fill(), options)]}),
+    ));
     configuration
 }
 
-pub(super) fn validating() -> ValidatingWebhookConfiguration {
+pub(super) fn validating(options: &Options) -> ValidatingWebhookConfiguration {
     let mut configuration = ValidatingWebhookConfiguration {
         metadata: metadata(None, NAME),
         ..ValidatingWebhookConfiguration::default()
     };
-    configuration.merge_from(read(json!({"webhooks": [of_the_manifest(check())]})));
+    configuration.merge_from(read(
+        json!({"webhooks": [of_the_manifest(check(), options)]}),
+    ));
     configuration
 }
 
@@ -65,8 +69,15 @@ pub(super) fn both() -> Value {
     json!({"mutating": [fill()], "validating": [check()]})
 }
 
-fn of_the_manifest(mut webhook: Value) -> Value {
+fn of_the_manifest(mut webhook: Value, options: &Options) -> Value {
     webhook["clientConfig"]["service"]["namespace"] = Config::default().namespace.into();
+    if let Some(rules) = webhook["namespaceSelector"]["matchExpressions"].as_array_mut()
+        && !options.namespaces.is_empty()
+    {
+        let names = &options.namespaces;
+        rules
+            .push(json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}));
+    }
     webhook
 }
 

@@ -5,6 +5,7 @@ mod actor;
 mod cert_manager;
 mod credentials;
 mod lifecycle;
+mod namespaces;
 mod network;
 mod peer;
 mod references;

@@ -58,7 +58,7 @@ async fn asked() -> Result<(World, SocketAddr)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let create = PostParams::default();
     let namespace = Config::default().namespace;
-    for object in install::objects() {
+    for object in install::objects(&install::Options::default()) {
         match object["kind"].as_str() {
             Some("Service") => {
                 let api: Api<Service> = Api::namespaced(world.client.clone(), &namespace);

@@ -106,7 +106,10 @@ impl World {
     pub(crate) async fn operate(&mut self, config: Config) -> Result<()> {
         let client = match &self.account {
             Some(client) => client.clone(),
-            None => account::client(&self.client, self.pocket.kubeconfig_path()).await?,
+            None => {
+                let kubeconfig = self.pocket.kubeconfig_path();
+                account::client(&self.client, &config, kubeconfig).await?
+            }
         };
         self.account = Some(client.clone());
         let shutdown = self.operating.clone();
@@ -116,6 +119,11 @@ impl World {
             }
         }));
         Ok(())
+    }
+
+    /// The API as the operator that was started may use it.
+    pub(crate) fn operator(&self) -> Client {
+        self.account.clone().unwrap_or_else(|| self.client.clone())
     }
 
     /// Ends the operators in order; others can be started after.
@@ -162,7 +170,7 @@ impl World {
         Ok(())
     }
 
-    async fn ensure_namespace(&self, name: &str) -> Result<()> {
+    pub(crate) async fn ensure_namespace(&self, name: &str) -> Result<()> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         if api.get_opt(name).await?.is_none() {
             let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
