@@ -15,6 +15,7 @@ mod wheel;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -68,6 +69,24 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// The components folder that the flag or variable names, or this user's default.
 pub(crate) fn folder_for(given: Option<Utf8PathBuf>) -> Result<Utf8PathBuf> {
     folder::resolve(given, is_root())
+}
+
+/// A program of a bundle that is in no catalogue, with its environment.
+pub(crate) fn program(folder: &Utf8Path, bundle: &str, path: &str) -> Result<Command> {
+    let pins = Pins::parse(&read_pins()?)?;
+    let pinned = pins.bundles.iter().find(|known| known.name == bundle);
+    let pinned = pinned.with_context(|| format!("components.toml has no bundle {bundle}"))?;
+    let home = folder.join(pins.folder_of(pinned));
+    bundle::complete_version(&home).with_context(|| {
+        format!("the bundle {bundle} is not in {folder}: run `make components`")
+    })?;
+    let mut command = Command::new(home.join(path));
+    let env = pinned.env.iter();
+    command
+        .envs(env.map(|(name, path)| (name, home.join(path))))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env_remove("LD_LIBRARY_PATH");
+    Ok(command)
 }
 
 fn is_root() -> bool {
@@ -157,6 +176,28 @@ impl<'a> Builder<'a> {
                 eprintln!("{}: downloading a wheel", bundle.name);
                 let pip = self.open_pip().context("get pip")?;
                 bundle::build(bundle, &home, |root| pip.unpack(wheel, root))?;
+            }
+            Source::Python {
+                suite,
+                packages,
+                wheel,
+                unused,
+            } => {
+                self.open_patchelf().context("get patchelf")?;
+                self.open_pip().context("get pip")?;
+                self.open_suite(suite)?;
+                let opened = (self.suites.get(suite), &self.patchelf, &self.pip);
+                let (Some(apt), Some(patchelf), Some(pip)) = opened else {
+                    bail!("the suite {suite} is not open");
+                };
+                let (name, remove) = (&bundle.name, &self.pins.remove);
+                bundle::build(bundle, &home, |root| {
+                    let folders = (root, home.as_path());
+                    bundle::fill_from_debian(name, packages, remove, folders, apt, patchelf)?;
+                    eprintln!("{name}: downloading a wheel");
+                    pip.unpack(wheel, &root.join("site"))?;
+                    tree::remove_matching(root, unused)
+                })?;
             }
         }
         // Others may wait for this one and not for the rest.

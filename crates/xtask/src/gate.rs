@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 
 use crate::components;
 use crate::workspace::Workspace;
-use crate::{crds, tidy};
+use crate::{chart, crds, tidy};
 
 /// The flags of the task.
 #[derive(clap::Args)]
@@ -37,10 +37,15 @@ const RELEASE: Stage = ("release", |gate| {
     ])
 });
 
-const ALL: [Stage; 8] = [
+const CHART: Stage = ("chart", |gate| {
+    chart::check(&gate.workspace, &gate.components)
+});
+
+const ALL: [Stage; 9] = [
     ("fmt", |gate| gate.cargo(&["fmt", "--all", "--check"])),
     ("tidy", |gate| tidy::run(&gate.workspace)),
     ("crds", |gate| crds::check(&gate.workspace)),
+    CHART,
     ("clippy", Gate::clippy),
     ("docs", Gate::docs),
     RELEASE,
@@ -58,6 +63,11 @@ const SYSTEM: [Stage; 2] = [
 /// Runs everything.
 pub(crate) fn run_all(args: Args) -> Result<()> {
     run(args, &ALL)
+}
+
+/// Renders the chart alone.
+pub(crate) fn run_chart(args: Args) -> Result<()> {
+    run(args, &[CHART])
 }
 
 /// Runs the system tests alone.

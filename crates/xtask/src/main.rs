@@ -1,5 +1,6 @@
 //! The project's own tasks. Everything that `make` does beyond calling cargo is here, in Rust.
 
+mod chart;
 mod command;
 mod components;
 mod crds;
@@ -35,6 +36,8 @@ enum Task {
     Gen,
     /// Check that the generated files are up to date
     Check,
+    /// Render the Helm chart with Helm's own engine and check what comes of it
+    Chart(gate::Args),
     /// Run everything that a change must pass
     Test(gate::Args),
     /// Run the system tests alone
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Tidy => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         Task::Gen => Workspace::load().and_then(|workspace| crds::generate(&workspace)),
         Task::Check => Workspace::load().and_then(|workspace| crds::check(&workspace)),
+        Task::Chart(args) => gate::run_chart(args),
         Task::Test(args) => gate::run_all(args),
         Task::E2e(args) => gate::run_system(args),
         Task::Sim(args) => Workspace::load().and_then(|workspace| sim::run(&workspace, args)),

@@ -84,6 +84,14 @@ pub(crate) enum Source {
     },
     /// A wheel of the Python package index that holds programs which run on any host as they are.
     Wheel(Wheel),
+    /// A Python of a suite of Debian, and in its folder `site` a wheel of modules for it.
+    Python {
+        suite: String,
+        packages: Vec<String>,
+        wheel: Wheel,
+        /// Paths deleted after unpacking the wheel; `*` stands for one whole or partial name.
+        unused: Vec<String>,
+    },
 }
 
 /// One file of the Python package index for each architecture.
@@ -111,7 +119,7 @@ impl Pins {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let pins: Self = toml::from_str(text).context("read components.toml")?;
         let of_bundles = pins.bundles.iter().filter_map(|bundle| match &bundle.from {
-            Source::Debian { suite, .. } => Some(suite),
+            Source::Debian { suite, .. } | Source::Python { suite, .. } => Some(suite),
             Source::Wheel(_) => None,
         });
         for suite in of_bundles.chain([&pins.patchelf.suite, &pins.pip.suite]) {
@@ -155,6 +163,18 @@ impl Pins {
                 [wheel.project, wheel.version, wheel.sha256],
                 [version, version_from, checks],
             ]),
+            Source::Python {
+                suite,
+                packages,
+                wheel,
+                unused,
+            } => json!([
+                FORMAT,
+                [suite, packages, version, version_from, checks],
+                [wheel.project, wheel.version, wheel.sha256, unused],
+                [self.assume, self.remove],
+                [self.patchelf.suite, self.patchelf.packages],
+            ]),
         };
         let hash = Sha256::digest(inputs.to_string());
         let short: String = hash
@@ -190,7 +210,9 @@ impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Debian { suite, .. } => write!(formatter, "Debian {suite}"),
-            Self::Wheel(wheel) => write!(formatter, "the wheel {}", wheel.project),
+            Self::Wheel(wheel) | Self::Python { wheel, .. } => {
+                write!(formatter, "the wheel {}", wheel.project)
+            }
         }
     }
 }
