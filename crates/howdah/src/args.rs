@@ -320,8 +320,17 @@ impl Cli {
                 command: Command::Patronictl { words },
             };
         }
-        let matches = command().get_matches();
+        let matches = named(command(), std::env::args_os()).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// With the name that people typed in its help: as a plugin, `kubectl` calls the program by another one.
+fn named(command: clap::Command, mut words: impl Iterator<Item = OsString>) -> clap::Command {
+    let program = words.next().unwrap_or_default();
+    match Path::new(&program).file_name() {
+        Some(name) if name == "kubectl-howdah" => command.bin_name("kubectl howdah"),
+        _ => command,
     }
 }
 
@@ -337,6 +346,19 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+
+    #[test]
+    fn a_plugin_of_kubectl_calls_itself_as_people_call_it() {
+        let usage = |program: &str| {
+            let words = [program, "status", "--help"].map(OsString::from);
+            let shown = named(command(), words.clone().into_iter());
+            shown.try_get_matches_from(words).unwrap_err().to_string()
+        };
+        let plugin = usage("/usr/local/bin/kubectl-howdah");
+        assert!(plugin.contains("Usage: kubectl howdah status"), "{plugin}");
+        let program = usage("/usr/local/bin/howdah");
+        assert!(program.contains("Usage: howdah status"), "{program}");
+    }
 
     #[test]
     fn the_name_of_the_program_chooses_the_applet() {
