@@ -127,18 +127,23 @@ fn keepalive() -> Vec<Value> {
 }
 
 /// A port for clients of Postgres. One without encryption says so, and lets the client decide.
+///
+/// With filters of the listener, Envoy drops clients that send a few bytes and close the connection at once, as some
+/// drivers do that cancel a query. The filter of the session answers requests for encryption with a no by itself, so
+/// they are there only where there is a yes.
 fn listener(name: &str, port: i32, tls: bool) -> Value {
-    let mut filters = vec![json!({
-        "name": "tls_request",
-        "typed_config": {
-            "@type": format!("{API}.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter"),
-            "dynamic_module_config": module(),
-            "filter_name": "tls_request",
-            "filter_config": settings(json!({"tls": if tls { "offer" } else { "refuse" }})),
-        },
-    })];
+    let mut filters = Vec::new();
     let mut chains = Vec::new();
     if tls {
+        filters.push(json!({
+            "name": "tls_request",
+            "typed_config": {
+                "@type": format!("{API}.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter"),
+                "dynamic_module_config": module(),
+                "filter_name": "tls_request",
+                "filter_config": settings(json!({"tls": "offer"})),
+            },
+        }));
         filters.push(json!({
             "name": "envoy.filters.listener.tls_inspector",
             "typed_config": {"@type": format!("{API}.filters.listener.tls_inspector.v3.TlsInspector")},
