@@ -31,6 +31,8 @@ pub enum Opening<'a> {
     Startup(StartupMessage<'a>, usize),
     /// A query of another connection is to be cancelled: pass everything on.
     Cancel,
+    /// The client says good-bye before it has said who it is: close the connection without a word, as Postgres does.
+    Farewell,
     /// Answer with [`Refusal::response`] and close the connection.
     Refuse(Refusal),
 }
@@ -119,8 +121,18 @@ impl Refusal {
     }
 }
 
+/// Terminate (54.7).
+const TERMINATE: &[u8] = b"X\0\0\0\x04";
+
 /// Looks at all bytes that the client has sent so far.
 pub(crate) fn open<'a>(policy: &Policy, tls: bool, bytes: &'a [u8]) -> Opening<'a> {
+    // As those of a packet the first four bytes are a length that is refused, so the fifth is waited for here.
+    if bytes.starts_with(TERMINATE) {
+        return Opening::Farewell;
+    }
+    if bytes.len() >= 4 && TERMINATE.starts_with(bytes) {
+        return Opening::More;
+    }
     match startup::parse(bytes, &policy.startup) {
         Ok(None) => Opening::More,
         Ok(Some((startup::Message::Cancel(_), _))) => Opening::Cancel,

@@ -146,7 +146,7 @@ impl Session {
                 self.held = (hold && !self.replication).then_some(Held::Work);
             }
             Opening::Cancel => self.phase = Phase::Opaque,
-            Opening::More | Opening::Decline | Opening::Refuse(_) => {}
+            Opening::More | Opening::Decline | Opening::Farewell | Opening::Refuse(_) => {}
         }
         opening
     }

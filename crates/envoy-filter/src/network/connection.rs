@@ -40,6 +40,7 @@ enum First {
     Decline,
     Session { size: usize },
     Cancel,
+    Farewell,
     Refuse(Refusal),
 }
 
@@ -118,6 +119,10 @@ impl Connection {
                 // The session declines each kind of encryption once, so this is done twice at most.
                 self.first(envoy, length.saturating_sub(Greeting::SIZE), end)
             }
+            First::Farewell => {
+                self.finish(envoy, Close::Now, "howdah_good_bye");
+                None
+            }
             First::Refuse(refusal) => {
                 self.config.metrics.refuse(envoy, refusal);
                 envoy.log(Level::Debug, || {
@@ -165,6 +170,7 @@ impl Connection {
             Opening::More => First::More,
             Opening::Decline => First::Decline,
             Opening::Cancel => First::Cancel,
+            Opening::Farewell => First::Farewell,
             Opening::Refuse(refusal) => First::Refuse(refusal),
             Opening::Startup(startup, size) => {
                 let notes = [

@@ -92,6 +92,18 @@ async fn what_is_no_startup_packet_is_refused_in_words() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_client_that_only_says_good_bye_gets_no_answer() -> Result<()> {
+    let world = World::without_postgres().await?;
+    for way in [Way::Refuse, Way::Offer, Way::Bare] {
+        let mut raw = Raw::connect(world.way(way)).await?;
+        raw.send(&message(b'X', b"")).await?;
+        assert_eq!(raw.rest().await?, b"", "{way:?}");
+    }
+    world.until_logged(&["howdah_good_bye"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_messages_pass_unread_and_are_counted() -> Result<()> {
     let world = World::new().await?;
     let mut raw = Raw::session(world.way(Way::Refuse)).await?;

@@ -128,6 +128,26 @@ fn other_protocols_are_refused() {
 }
 
 #[test]
+fn a_client_that_only_says_good_bye_is_let_go_without_a_word() {
+    let goodbye = front(frontend::Message::Terminate);
+    for cut in 0..goodbye.len() {
+        assert_eq!(World::new().open(&goodbye[..cut]), Opening::More, "{cut}");
+    }
+    assert_eq!(World::new().open(&goodbye), Opening::Farewell);
+    let mut world = World::new();
+    world.session = Session::new(false);
+    assert_eq!(
+        world.open(&encoded(startup::Message::SslRequest)),
+        Opening::Decline
+    );
+    assert_eq!(world.open(&goodbye), Opening::Farewell);
+    // The same type with another length is none.
+    for bytes in [b"X\0\0\0\x05", b"X\0\0\x01\x04"] {
+        assert_eq!(World::new().open(bytes), Opening::Refuse(Refusal::TooLarge));
+    }
+}
+
+#[test]
 fn the_startup_packet_may_be_as_large_as_the_server_takes_and_no_larger() {
     let limit = startup::Limits::default().packet;
     let packet = |body: u32| {
