@@ -70,6 +70,18 @@ impl Sql {
             .with_context(|| sql.to_owned())
     }
 
+    /// Asks for the end of what this connection does, by one that is closed as soon as it has asked.
+    ///
+    /// # Errors
+    /// When nobody takes it.
+    pub async fn cancel(&self) -> Result<()> {
+        let asked = self.client.cancel_token();
+        timeout(LIMIT, asked.cancel_query(NoTls))
+            .await
+            .context("no end of the cancel request")?
+            .context("ask for the end")
+    }
+
     /// The first columns of all rows, as text; NULL is empty.
     ///
     /// # Errors

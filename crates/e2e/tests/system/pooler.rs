@@ -1,6 +1,7 @@
 //! What stands between clients and Postgres: the pooler, encryption, and a primary that moves behind them.
 
 mod crowd;
+mod features;
 mod limits;
 
 use anyhow::{Context, Result, ensure};

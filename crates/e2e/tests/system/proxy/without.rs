@@ -38,6 +38,9 @@ const CASES: [Case; 4] = [
     case("proxied", [true, false, false], [7432, 7433]),
 ];
 
+/// How many of them have to arrive: of those that Envoy may drop, it drops most.
+const CANCELS: usize = 4;
+
 /// Where a user's own rules are.
 const RULES: &str = "/spec/configurations/patroni/dynamicConfig/postgresql/pg_hba";
 
@@ -64,10 +67,46 @@ async fn every_port_leads_to_postgres_whatever_is_switched_off() -> Result<()> {
             cluster.wait_until_streaming(1).await?;
             leads_to(world, &cluster, case).await.context(case.name)?;
         }
+        nobody_has_to_wait_for_the_end_of_a_cancel_request(world)
+            .await
+            .context("without TLS")?;
         let last = &CASES[CASES.len() - 1];
         a_rule_that_looks_at_clients_waits(&world.cluster(last.name), manifest(last))
             .await
             .context("a rule that looks at clients")
+    })
+    .await
+}
+
+/// Where there is TLS Envoy may drop one of a client that closes the connection at once.
+async fn nobody_has_to_wait_for_the_end_of_a_cancel_request(world: &World) -> Result<()> {
+    let cluster = world.cluster("clear");
+    let manifest = Manifest::new("clear", "18", 1).set("/spec/postgres/ssl/enabled", false);
+    cluster.apply(Tool::Howdah, &manifest).await?;
+    cluster.wait_until_streaming(1).await?;
+    for target in [&cluster.service_target("").await?, &direct(&cluster).await?] {
+        let (session, others) = (Sql::connect(target).await?, Sql::connect(target).await?);
+        for _ in 0..CANCELS {
+            let (slept, asked) = tokio::join!(session.execute("SELECT pg_sleep(600)"), async {
+                sleeps(&others).await?;
+                session.cancel().await
+            });
+            asked?;
+            let error = slept.err().context("it slept to the end")?;
+            let error = format!("{:#}", error.root_cause());
+            contains(&error, "canceling statement")
+                .with_context(|| format!("at {}", target.address))?;
+        }
+    }
+    Ok(())
+}
+
+async fn sleeps(others: &Sql) -> Result<()> {
+    eventually("somebody sleeps", async || {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        let count = others.value(count).await?;
+        ensure!(count == "1", "{count} do");
+        Ok(())
     })
     .await
 }
