@@ -19,8 +19,8 @@ async fn older_versions_become_three_streaming_instances() -> Result<()> {
             objects::check(world, &cluster, major)
                 .await
                 .with_context(|| format!("Postgres {major}"))?;
-            let deleted = world.howdah(&["delete", &format!("sgcluster/{name}")]);
-            deleted.await?.ok()?;
+            let words = ["delete", &format!("sgcluster/{name}")];
+            world.howdah(&words).await?.ok()?;
         }
         Ok(())
     })
