@@ -93,6 +93,23 @@ impl Labels {
         self.0.is_empty()
     }
 
+    /// A text that the JSON of every selected object holds, if one is known: the longest value that a label must have.
+    pub(crate) fn telling(&self) -> Option<String> {
+        let values = self.0.iter().filter_map(|one| match &one.rule {
+            Rule::In(values) => match values.as_slice() {
+                [value] => Some(value),
+                _ => None,
+            },
+            _ => None,
+        });
+        // Any other letter could be written in more than one way.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let value = values
+            .filter(|value| !value.is_empty() && value.bytes().all(plain))
+            .max_by_key(|value| value.len())?;
+        Some(format!("\"{value}\""))
+    }
+
     pub(crate) fn matches(&self, object: &Value) -> bool {
         self.hold_for(object::at(object, &["metadata", "labels"]))
     }
@@ -276,6 +293,30 @@ mod tests {
     fn selects(selector: &str, labels: &Value) -> bool {
         let object = json!({"metadata": {"labels": labels}});
         Labels::parse(selector).unwrap().matches(&object)
+    }
+
+    #[test]
+    fn the_longest_value_that_must_be_there_tells_most() {
+        let telling = |text: &str| Labels::parse(text).unwrap().telling();
+        assert_eq!(
+            telling("a=b,c=long-1.x_y").as_deref(),
+            Some("\"long-1.x_y\"")
+        );
+        for none in [
+            "",
+            "a",
+            "!a",
+            "a!=b",
+            "a in (b,c)",
+            "a notin (b)",
+            "a=",
+            "a>1",
+        ] {
+            assert_eq!(telling(none), None, "{none}");
+        }
+        let hostile = json!({"matchLabels": {"a": "quote\"", "b": "slash\\", "c": "\u{e9}"}});
+        assert_eq!(Labels::of(&hostile).unwrap().telling(), None);
+        assert_eq!(Labels::nothing().telling(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which objects a request is about.
 
+use regex::bytes::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::api::status::Failure;
 pub(in crate::api::handler) struct Selection {
     pub(in crate::api::handler) labels: Labels,
     pub(in crate::api::handler) fields: Fields,
+    /// Stands in every object that is selected, so most others need not be read.
+    telling: Option<Regex>,
 }
 
 impl Selection {
@@ -27,7 +30,10 @@ impl Selection {
             fields = format!("metadata.name={name}");
         }
         let labels = Labels::parse(&call.options.label_selector)?;
+        let telling = labels.telling();
         Ok(Self {
+            // It is plain text, so this always succeeds.
+            telling: telling.and_then(|text| Regex::new(&regex::escape(&text)).ok()),
             labels,
             fields: Fields::parse(&fields, selectable)?,
         })
@@ -40,6 +46,10 @@ impl Selection {
     pub(in crate::api::handler) fn matches(&self, resource: &Resource, stored: &[u8]) -> bool {
         if self.is_empty() {
             return true;
+        }
+        let told = |telling: &Regex| telling.is_match(stored);
+        if !self.telling.as_ref().is_none_or(told) {
+            return false;
         }
         if self.fields.only_metadata() {
             // The rest of the object is passed over, which is much cheaper than to parse it.

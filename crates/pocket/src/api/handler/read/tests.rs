@@ -129,6 +129,38 @@ async fn a_list_can_go_on_after_its_revision_is_forgotten() {
 }
 
 #[tokio::test]
+async fn a_label_is_found_where_it_is_and_nowhere_else() {
+    let world = World::new();
+    for (name, object) in [
+        (
+            "with",
+            json!({"metadata": {"labels": {"a": "x-1", "b": "2"}}}),
+        ),
+        ("longer", json!({"metadata": {"labels": {"a": "x-12"}}})),
+        (
+            "in-data",
+            json!({"metadata": {"labels": {"a": "y"}}, "data": {"a": "x-1"}}),
+        ),
+    ] {
+        let key = Key::new(&"configmaps".into(), "default", name);
+        let mut object = object;
+        object["metadata"]["name"] = name.into();
+        object["metadata"]["namespace"] = "default".into();
+        world.store.write(Write::Create(key, object)).await.unwrap();
+    }
+    for (selector, expected) in [
+        ("a%3Dx-1", vec!["with"]),
+        ("a%3Dx-1,b%3D2", vec!["with"]),
+        ("a%3Dx-1,b%3D3", vec![]),
+        ("a%20in%20(x-1,y)", vec!["in-data", "with"]),
+        ("a!%3Dx-1", vec!["in-data", "longer"]),
+    ] {
+        let (status, list) = world.ask(&format!("labelSelector={selector}")).await;
+        assert_eq!((status, names(&list)), (200, expected), "{selector}");
+    }
+}
+
+#[tokio::test]
 async fn revisions_of_lists_are_exact_or_not_older() {
     let world = World::new();
     let first = world.write("a").await;
