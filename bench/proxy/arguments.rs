@@ -62,7 +62,7 @@ impl Arguments {
             "--scale" => self.scale = positive(value)?,
             "--idle" => {
                 self.idle = value.parse()?;
-                ensure!(self.idle <= 100, "up to 100 idle clients fit");
+                ensure!(self.idle <= 5000, "up to 5000 idle clients fit");
             }
             "--filter" => self.filter = value.into(),
             _ => bail!("{word} is not known; --help lists what is"),
@@ -99,7 +99,7 @@ pub(crate) fn help() -> String {
          Percentiles are those of all transactions, CPU is for each transaction. For example:\n  \
          what the filter costs   proxy --ways envoy,filter --scripts select --clients 16 --rounds 9 --idle 0\n  \
          the whole path, short   proxy --ways direct,full,full-tls --clients 16 --seconds 3 --idle 0\n  \
-         memory alone            proxy --clients none --idle 100\n\n\
+         memory alone            proxy --clients none --idle 2000\n\n\
          ways:\n"
         .to_owned();
     for way in Way::ALL {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use howdah_testkit::raise_descriptors;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
@@ -17,11 +18,16 @@ use super::usage;
 /// The ways that end at PgBouncer, which has room for thousands.
 const WAYS: [Way; 3] = [Way::Both, Way::Full, Way::FullTls];
 
+/// Descriptors that each of the programs has without clients, with room to spare.
+const FILES: u64 = 500;
+
 /// Sessions that are open before the first measurement, so that what Envoy makes once is not counted.
 const WARM: usize = 50;
 
 pub(crate) async fn measure(stack: &mut Stack, arguments: &Arguments) -> Result<String> {
     let count = arguments.idle;
+    // Two of Envoy for each, and one of PgBouncer and of ours. Without, sessions do not begin and nobody says why.
+    raise_descriptors(2 * u64::try_from(count + WARM)? + FILES)?;
     let mut text = format!(
         "\n{count} idle sessions\n{:<14} {:>26}\n",
         "way", "bytes in Envoy for each"

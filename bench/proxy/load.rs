@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use howdah_testkit::bench::rank;
 
 use super::arguments::Arguments;
-use super::stack::{Stack, Way};
+use super::stack::{POOL_SIZE, Stack, Way};
 use super::usage;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,15 @@ impl Load {
     }
 
     pub(crate) async fn run(&self, stack: &Stack, way: Way, seconds: u32) -> Result<Measured> {
+        // It prepares on a client's turn and waits for that, also while those who have all servers wait for their turn.
+        let would_wait_for_itself = self.script == Script::Tpcb
+            && self.protocol == Protocol::Prepared
+            && way.ends_at_pooler()
+            && self.clients > POOL_SIZE;
+        ensure!(
+            !would_wait_for_itself,
+            "pgbench waits for itself: it prepares the statements of a transaction one by one"
+        );
         let folder = stack.folder().join("log");
         let mut command = stack.client("pgbench", way)?;
         command

@@ -20,6 +20,8 @@ use super::envoy;
 
 pub(crate) const POSTGRES: u16 = 5432;
 pub(crate) const PGBOUNCER: u16 = 6432;
+/// How many servers PgBouncer has for its clients.
+pub(crate) const POOL_SIZE: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A way from pgbench to Postgres.
@@ -98,6 +100,11 @@ impl Way {
 
     pub(crate) const fn is_pooled(self) -> bool {
         matches!(self, Self::Both | Self::Full | Self::FullTls)
+    }
+
+    /// Whether PgBouncer is on the way.
+    pub(crate) const fn ends_at_pooler(self) -> bool {
+        self.is_pooled() || matches!(self, Self::Pgbouncer | Self::PgbouncerTls)
     }
 
     pub(crate) const fn has_filter(self) -> bool {
@@ -288,7 +295,7 @@ fn pgbouncer(ip: &str, folder: &Utf8Path) -> String {
     format!(
         "[databases]\nbench = host={ip} port={POSTGRES} dbname=bench user=postgres\n\
          [pgbouncer]\nlisten_addr = {ip}\nlisten_port = {PGBOUNCER}\nunix_socket_dir =\nauth_type = any\n\
-         pool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 10000\nmax_prepared_statements = 200\n\
+         pool_mode = transaction\ndefault_pool_size = {POOL_SIZE}\nmax_client_conn = 10000\nmax_prepared_statements = 200\n\
          client_tls_sslmode = allow\nclient_tls_cert_file = {folder}/tls.crt\nclient_tls_key_file = {folder}/tls.key\n"
     )
 }
