@@ -69,7 +69,10 @@ async fn most_servers(world: &World, cluster: &Cluster<'_>, admin: &Sql) -> Resu
     let mut most = 0;
     while !bench.is_finished() {
         let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowd'";
-        most = most.max(admin.value(count).await?.parse()?);
+        // A look that takes too long, because they take all of the machine, is none.
+        if let Ok(seen) = admin.value(count).await {
+            most = most.max(seen.parse()?);
+        }
     }
     let said = bench.await??.ok().context("a client was cut off")?;
     contains(&said, "actually processed: 10000/10000\n")?;

@@ -105,7 +105,8 @@ pub(super) async fn of_postgres(
     })
     .await?;
     let direct = direct(cluster).await?;
-    let (sessions, told) = fill(&direct).await?;
+    let what = "the limit of Postgres";
+    let (sessions, told) = eventually(what, async || fill(&direct).await).await?;
     ensure!(told.code() == &SqlState::TOO_MANY_CONNECTIONS, "{told:?}");
     contains(
         &psql(world, &direct).await?.stderr,
