@@ -9,13 +9,13 @@ mod elf;
 mod folder;
 mod mirror;
 mod pins;
+mod program;
 mod relocate;
 mod tool;
 mod wheel;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,6 +24,7 @@ use howdah_types::catalogue::{self, Catalogue};
 use self::apt::Apt;
 use self::mirror::Mirror;
 use self::pins::{Bundle, Pins, Source, Tool};
+pub(crate) use self::program::program;
 use self::relocate::Patchelf;
 use self::wheel::Pip;
 use crate::command::require;
@@ -69,24 +70,6 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// The components folder that the flag or variable names, or this user's default.
 pub(crate) fn folder_for(given: Option<Utf8PathBuf>) -> Result<Utf8PathBuf> {
     folder::resolve(given, is_root())
-}
-
-/// A program of a bundle that is in no catalogue, with its environment.
-pub(crate) fn program(folder: &Utf8Path, bundle: &str, path: &str) -> Result<Command> {
-    let pins = Pins::parse(&read_pins()?)?;
-    let pinned = pins.bundles.iter().find(|known| known.name == bundle);
-    let pinned = pinned.with_context(|| format!("components.toml has no bundle {bundle}"))?;
-    let home = folder.join(pins.folder_of(pinned));
-    bundle::complete_version(&home).with_context(|| {
-        format!("the bundle {bundle} is not in {folder}: run `make components`")
-    })?;
-    let mut command = Command::new(home.join(path));
-    let env = pinned.env.iter();
-    command
-        .envs(env.map(|(name, path)| (name, home.join(path))))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env_remove("LD_LIBRARY_PATH");
-    Ok(command)
 }
 
 fn is_root() -> bool {
