@@ -12,6 +12,7 @@ use crate::chain::{Chain, Complaint};
 use crate::cluster;
 use crate::member::{Input, Member};
 use crate::peers::{REINITIALISED, RESTARTED, refused};
+use crate::pooler;
 use crate::view::Role;
 
 /// The time for the checkpoint that makes the stop short.
@@ -88,10 +89,11 @@ async fn restart(member: &Member) -> Result<(), String> {
         return Err("Postgres does not run".to_owned());
     };
     info!("restarting postgres, as people asked");
-    if running.writable
-        && let Err(error) = member.instance.checkpoint(CHECKPOINT).await
-    {
-        warn!(error = %Chain(&error), "no checkpoint before the restart");
+    if running.writable {
+        if let Err(error) = member.instance.checkpoint(CHECKPOINT).await {
+            warn!(error = %Chain(&error), "no checkpoint before the restart");
+        }
+        pooler::hold(member).await;
     }
     let stopped = running.postmaster.stop(StopMode::Fast, STOP).await;
     stopped.map(drop).map_err(|error| Chain(&error).to_string())

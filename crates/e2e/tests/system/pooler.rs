@@ -14,6 +14,7 @@ use howdah_e2e::{
 use howdah_types::catalogue::ComponentName;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
 pub(crate) async fn start(
     world: &World,
@@ -192,7 +193,7 @@ async fn goes_on(cluster: &Cluster<'_>) -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_client_of_transaction_pooling_notices_a_switchover() -> Result<()> {
+async fn no_client_of_transaction_pooling_notices_switchovers_or_a_rolling_restart() -> Result<()> {
     on_pocket(async |world| {
         let manifest = Manifest::new("simple", "18", 2).set(
             "/spec/configurations/pooling/pgBouncer/pgbouncer.ini/pgbouncer/pool_mode",
@@ -203,9 +204,7 @@ async fn no_client_of_transaction_pooling_notices_a_switchover() -> Result<()> {
         let mut fill = program(world, "pgbench", &target)?;
         fill.args(["-i", "-q", "-s", "1"]);
         Outcome::of(fill).await?.ok()?;
-        let mut bench = program(world, "pgbench", &target)?;
-        bench.args(["-n", "-c", "8", "-T", "30"]);
-        let bench = tokio::spawn(Outcome::of(bench));
+        let bench = begin_transactions(world, &target, "30")?;
         // The second one finds clients that were sent on from the first primary.
         for primary in ["simple-1", "simple-0", "simple-1"] {
             goes_on(&cluster).await?;
@@ -213,8 +212,29 @@ async fn no_client_of_transaction_pooling_notices_a_switchover() -> Result<()> {
             world.howdah(&words).await?.ok()?;
             cluster.wait_until_streaming(2).await?;
         }
-        let said = bench.await??.ok().context("no client is cut off")?;
-        contains(&said, "number of failed transactions: 0 ")
+        none_failed(bench).await.context("switchovers")?;
+        let bench = begin_transactions(world, &target, "45")?;
+        goes_on(&cluster).await?;
+        let words = ["restart", "simple", "--yes"];
+        world.howdah(&words).await?.ok()?;
+        goes_on(&cluster).await?;
+        none_failed(bench).await.context("a rolling restart")
     })
     .await
+}
+
+/// Clients that begin one transaction after the other, for so many seconds.
+fn begin_transactions(
+    world: &World,
+    target: &Target,
+    seconds: &str,
+) -> Result<JoinHandle<Result<Outcome>>> {
+    let mut bench = program(world, "pgbench", target)?;
+    bench.args(["-n", "-c", "8", "-T", seconds]);
+    Ok(tokio::spawn(Outcome::of(bench)))
+}
+
+async fn none_failed(bench: JoinHandle<Result<Outcome>>) -> Result<()> {
+    let said = bench.await??.ok().context("no client is cut off")?;
+    contains(&said, "number of failed transactions: 0 ")
 }
