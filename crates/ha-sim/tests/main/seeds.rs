@@ -184,7 +184,7 @@ fn a_promotion_that_failed_on_a_full_disk_is_tried_again() {
 fn named_seeds_that_once_failed_pass() {
     for seed in [
         1106, 8773, 12_979, 13_304, 24_178, 289_867, 302_384, 317_034, 19_557, 39_173, 103_853,
-        115_557, 134_901, 140_492, 619_765, 657_069,
+        115_557, 134_901, 140_492, 619_765, 657_069, 321_539,
     ] {
         pass(seed..seed + 1);
     }

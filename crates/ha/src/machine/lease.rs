@@ -108,7 +108,7 @@ impl Machine {
         if let Phase::Candidate(candidate) = &mut self.s.phase
             && let Stage::Canvass { read, .. } = &mut candidate.stage
         {
-            *read = true;
+            read.get_or_insert(self.now);
         }
     }
 
@@ -128,7 +128,7 @@ impl Machine {
                 answered,
             } = &mut candidate.stage
         {
-            *read = false;
+            *read = None;
             willing.clear();
             answered.clear();
         }

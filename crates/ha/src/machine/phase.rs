@@ -81,8 +81,8 @@ pub struct Candidate {
 pub enum Stage {
     /// Asking whether seals would be accepted. Nothing is promised yet.
     Canvass {
-        /// True once the record was read in this round.
-        read: bool,
+        /// When the record was first read in this round.
+        read: Option<Instant>,
         /// What those who would accept it would report.
         willing: BTreeMap<Member, Report>,
         /// Who answered, and knows of no newer record.

@@ -43,22 +43,24 @@ impl Machine {
             self.create_as_free(candidate.epoch);
             return Next::Stay(Phase::Candidate(candidate));
         }
+        let half = self.s.config.settings.timing.round / 2;
         match &mut candidate.stage {
             Stage::Canvass {
                 read,
                 willing,
                 answered,
             } => {
-                if !*read {
+                if read.is_none() {
                     self.read_record();
                 }
                 if let Some(report) = self.own_consent() {
                     willing.insert(self.s.config.me.member, report);
                 }
-                let regular =
-                    self.choose(willing).is_some() && self.is_witnessed(answered, candidate.until);
-                let enough = regular || self.decides_alone(willing, candidate.until);
-                let enough = enough && *read && !self.s.missing;
+                // Who could not reach the API could not reach the others either.
+                let asked = read.is_some_and(|at| self.now.since(at) >= half);
+                let regular = self.choose(willing).is_some() && self.is_witnessed(answered, asked);
+                let enough = regular || self.decides_alone(willing, asked);
+                let enough = enough && read.is_some() && !self.s.missing;
                 if enough {
                     candidate.stage = self.begin_seal(candidate.epoch, willing.clone());
                     candidate.until = self.now + self.s.config.settings.timing.round;
@@ -82,9 +84,8 @@ impl Machine {
                     *claiming = false;
                 }
                 if !*claiming {
-                    let alone = self.decides_alone(&sealed, candidate.until);
-                    let half = self.s.config.settings.timing.round / 2;
                     let early = self.now + half < candidate.until;
+                    let alone = self.decides_alone(&sealed, !early);
                     *claiming = self.claim(candidate.epoch, &sealed, claim, alone, early);
                 }
             }
@@ -141,23 +142,23 @@ impl Machine {
         rule.acks > 0 || own || report.position.lag_behind(known) <= limit
     }
 
-    /// True if people decided that this member takes over on its own report, the rest of the members had half
-    /// a round to answer, and the holder is not heard and renews no longer.
-    fn decides_alone(&self, known: &BTreeMap<Member, Report>, until: Instant) -> bool {
+    /// True if people decided that this member takes over on its own report, the rest of the members were asked
+    /// for half a round, and the holder is not heard and renews no longer.
+    fn decides_alone(&self, known: &BTreeMap<Member, Report>, asked: bool) -> bool {
         let me = self.s.config.me.member;
         let Some(observed) = &self.s.observed else {
             return false;
         };
         let record = &observed.record;
-        let asked = until.since(self.now) <= self.s.config.settings.timing.round / 2;
         let silent = record.released || self.is_waited_out(observed);
         record.forces(me) && asked && silent && known.contains_key(&me) && self.is_voter()
     }
 
     /// INVARIANT I1: a store that was restored may name a holder that others replaced since. Where writes always
     /// wait for standbys, so many peers must say that they know nothing newer; an epoch could not serve
-    /// without them anyway. Elsewhere all but one are given half a round to say so.
-    fn is_witnessed(&self, answered: &BTreeSet<Member>, until: Instant) -> bool {
+    /// without them anyway. Elsewhere all but one are given half a round to say so, `asked` if that is over; it
+    /// begins when the record is read.
+    fn is_witnessed(&self, answered: &BTreeSet<Member>, asked: bool) -> bool {
         let settings = &self.s.config.settings;
         let answered = answered.intersection(&settings.voters).count();
         let replicates = self.record().is_some_and(|record| record.replicates);
@@ -165,7 +166,6 @@ impl Machine {
         let witnessed = if strict {
             answered >= usize::from(settings.policy.acks()).min(settings.peers.len())
         } else {
-            let asked = until.since(self.now) <= settings.timing.round / 2;
             asked || answered + 2 >= settings.voters.len()
         };
         witnessed || !self.keeps(Rule::RefuseOldRecord)

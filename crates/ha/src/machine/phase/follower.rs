@@ -193,7 +193,7 @@ impl Machine {
             until: self.now + self.s.config.settings.timing.round,
             asked: NEVER,
             stage: Stage::Canvass {
-                read: false,
+                read: None,
                 willing: [].into(),
                 answered: [].into(),
             },

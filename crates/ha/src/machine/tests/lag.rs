@@ -83,6 +83,6 @@ fn people_may_let_a_member_take_over_that_lags_by_more() {
     let wish = |record: &mut Record| record.intent = Some(Intent::Failover { to: Member(1) });
     let state = canvassing(Some(0), wish);
     assert!(!seals(state.clone(), report(2, 3, 40)), "not at once");
-    let next = step(state, Event::Tick, at(8000)).next;
+    let next = step(state, Event::Tick, at(8010)).next;
     assert_eq!(next.durable.promised, Some(epoch(4)));
 }

@@ -224,7 +224,7 @@ fn a_silent_holder_is_replaced_without_waiting_for_anybodys_seal() {
     );
     let found = Read::Found(Box::new(replicated()), Version(5));
     let state = step(state, Event::Api(ApiEnd::Read(found)), at(6010)).next;
-    let claim = step(state, Event::Tick, at(7000));
+    let claim = step(state, Event::Tick, at(7010));
     assert_eq!(claim.next.durable.promised, Some(epoch(4)));
     let next = write_of(&claim).unwrap();
     assert_eq!(
@@ -232,7 +232,7 @@ fn a_silent_holder_is_replaced_without_waiting_for_anybodys_seal() {
         (holder(1), epoch(4), timeline(3))
     );
     assert!(next.replicates && next.older.is_empty() && next.cohort.acks == 0);
-    let led = written(&claim, 7010).next;
+    let led = written(&claim, 7020).next;
     assert!(matches!(led.phase, Phase::Replicating(_)));
     assert_eq!(led.job, Some(Job::Receive(Some(Member::SOURCE))));
 }

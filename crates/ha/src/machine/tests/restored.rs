@@ -91,13 +91,13 @@ fn in_the_strict_mode_a_round_needs_as_many_answers_as_acknowledgements() {
     let mut own = member(1);
     let record = &mut own.observed.as_mut().unwrap().record;
     record.cohort.writer = Member(1);
-    let round = |mut state: State| {
+    let round = |mut state: State, read_at| {
         state = step(state, Event::Tick, at(2000)).next;
         state = step(state, Event::Tick, at(2150)).next;
         let read = Read::Found(Box::new(state.observed.clone().unwrap().record), Version(5));
-        step(state, Event::Api(ApiEnd::Read(read)), at(2160)).next
+        step(state, Event::Api(ApiEnd::Read(read)), at(read_at)).next
     };
-    let asked = round(own.clone());
+    let asked = round(own.clone(), 2160);
     assert_eq!(
         asked.durable.promised, None,
         "its own copy is enough, and nobody answered"
@@ -115,8 +115,15 @@ fn in_the_strict_mode_a_round_needs_as_many_answers_as_acknowledgements() {
     assert_eq!(answer(10), None, "it knows a newer record");
     assert_eq!(answer(9), Some(epoch(4)));
     own.config.settings.policy = Policy::Sync { acks: 1 };
-    let asked = round(own);
+    let asked = round(own.clone(), 2160);
     assert_eq!(asked.durable.promised, None, "somebody may know better");
-    let waited = step(asked, Event::Tick, at(3100)).next;
+    let early = step(asked, Event::Tick, at(3159)).next;
+    assert_eq!(early.durable.promised, None);
+    let waited = step(early, Event::Tick, at(3160)).next;
     assert_eq!(waited.durable.promised, Some(epoch(4)));
+    let cut_off = round(own, 4100);
+    assert_eq!(
+        cut_off.durable.promised, None,
+        "who read it so late could not ask anybody before"
+    );
 }
