@@ -10,7 +10,7 @@ use crate::pooling::PORT;
 use crate::validated::ValidatedCluster;
 
 /// Waits for the file that the agent writes. PgBouncer takes SIGTERM as "wait until every client has left", which
-/// may be for ever; SIGINT lets transactions end.
+/// may be for ever; SIGINT lets transactions end. One that dies is started again at once, as Envoy is.
 ///
 /// It has a descriptor for each client and each server, and no answer for those that come when it has no more. So it
 /// gets as many as the container may have; some runtimes begin with 1024. Envoy takes them by itself.
@@ -18,11 +18,16 @@ const RUN: &str = "\
 ulimit -Sn \"$(ulimit -Hn)\"; \
 trap 'exit 0' TERM INT; \
 until [ -e \"$0\" ]; do sleep 0.1; done; \
+end=; trap 'end=1; kill -INT $pid 2>/dev/null' TERM INT; \
+while :; do \
+began=$(date +%s); \
 pgbouncer \"$0\" & pid=$!; \
-trap 'kill -INT $pid' TERM INT; \
+[ -z \"$end\" ] || kill -INT $pid; \
 wait $pid; code=$?; \
 while kill -0 $pid 2>/dev/null; do wait $pid; code=$?; done; \
-exit $code";
+[ -z \"$end\" ] && [ $(($(date +%s) - began)) -ge 10 ] || exit $code; \
+echo \"pgbouncer ended with $code and is started again\"; \
+done";
 
 pub(super) fn pgbouncer(cluster: &ValidatedCluster) -> Container {
     let file = format!("$(HOWDAH_ROOT){}/pgbouncer.ini", volume::PGBOUNCER_PATH);
