@@ -7,7 +7,7 @@
 use howdah_pgwire::SqlState;
 use howdah_pgwire::backend::field;
 
-use crate::fatal::fatal;
+use crate::report::{self, fatal};
 
 /// What PgBouncer says when there are as many clients as it may have, of all, of a database or of a user.
 const SAID: [&str; 3] = [
@@ -24,17 +24,13 @@ impl Crowded {
     /// What the client is told instead.
     pub const SQLSTATE: SqlState = SqlState::TOO_MANY_CONNECTIONS;
 
-    /// Reads the fields of an error (54.8, Error and Notice Message Fields).
-    pub(crate) fn of(fields: &[u8]) -> Option<Self> {
-        let field = |code: u8| {
-            let mut fields = fields.split(|byte| *byte == 0);
-            fields.find_map(|field| field.strip_prefix(&[code]))
-        };
+    /// Reads the body of an ErrorResponse.
+    pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let code = SqlState::PROTOCOL_VIOLATION;
-        if field(field::CODE)? != code.as_str().as_bytes() {
+        if report::field(body, field::CODE)? != code.as_str().as_bytes() {
             return None;
         }
-        let message = field(field::MESSAGE)?;
+        let message = report::field(body, field::MESSAGE)?;
         let mut said = SAID.into_iter();
         said.find(|said| said.as_bytes() == message).map(Self)
     }

@@ -22,12 +22,12 @@
 
 mod crowded;
 mod event;
-mod fatal;
 mod flight;
 pub mod fuzzing;
 mod greeting;
 mod head;
 mod opening;
+mod report;
 mod session;
 mod summary;
 

@@ -3,7 +3,7 @@
 use howdah_pgwire::startup::{self, StartupMessage};
 use howdah_pgwire::{Error, Limits, SqlState, backend, frontend};
 
-use crate::fatal::fatal;
+use crate::report::fatal;
 
 /// What holds for all connections of a listener.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use howdah_pgwire::{Body as _, SqlState};
 
 use super::{Copy, Exchange, Micros, Phase, Reply, Session};
 use crate::flight::Asked;
-use crate::{Crowded, End, ErrorClass, Event, Policy, Record, StatementKind};
+use crate::{Crowded, End, ErrorClass, Event, Policy, Record, StatementKind, report};
 
 /// The types of messages whose body is looked at.
 const READ: [u8; 3] = [
@@ -185,9 +185,6 @@ fn rows(tag: &[u8]) -> u64 {
     number.unwrap_or_default()
 }
 
-/// The code in the first fields of an error (54.8, Error and Notice Message Fields).
 fn sqlstate(body: &[u8]) -> Option<SqlState> {
-    let mut fields = body.split(|byte| *byte == 0);
-    let code = fields.find_map(|field| field.strip_prefix(&[field::CODE]))?;
-    SqlState::from_bytes(code).ok()
+    SqlState::from_bytes(report::field(body, field::CODE)?).ok()
 }
