@@ -161,7 +161,7 @@ pub struct State {
     pub round_at: Option<Instant>,
     /// How many rounds were lost in a row.
     pub rounds_lost: u32,
-    /// No candidacy before this time.
+    /// No candidacy for what follows the own epoch before this time.
     pub yield_until: Instant,
     /// The guard as set last.
     pub guard: Option<Instant>,

@@ -117,7 +117,7 @@ impl Machine {
         });
         let copy = matches!(self.s.pg.data, Data::Copy(_)) && self.s.pg.position.is_some();
         let may = self.is_voter() && copy && self.s.pg.writes;
-        if !may || self.now < self.s.yield_until {
+        if !may || self.yields() {
             return false;
         }
         let silent = self.now.since(quiet) >= timing.grant;
@@ -145,6 +145,14 @@ impl Machine {
         let waited =
             !record.must_wait_out() || !self.keeps(Rule::WaitOut) || self.is_waited_out(observed);
         silent && waited
+    }
+
+    /// Who gave an epoch up leaves it to the others, for a while or until one of them took the next: what becomes
+    /// of that one is open to all.
+    fn yields(&self) -> bool {
+        let me = self.s.config.me.member;
+        let gave_up = self.record().is_none_or(|record| record.holder.member == me);
+        gave_up && self.now < self.s.yield_until
     }
 
     /// INVARIANT I4: the record stayed unchanged for longer than any renewal of it holds.

@@ -107,6 +107,30 @@ fn a_holder_that_gave_its_epoch_up_leads_no_longer() {
 }
 
 #[test]
+fn who_gave_an_epoch_up_leaves_the_next_to_the_others_and_not_what_follows() {
+    let mut gave_up = primary();
+    gave_up.phase = Phase::Follower;
+    gave_up.pg = member(1).pg;
+    gave_up.yield_until = at(5000);
+    let mut released = record();
+    released.released = true;
+    let seen = |record: &Record, version| {
+        Event::Watched(Read::Found(Box::new(record.clone()), Version(version)))
+    };
+    let state = step(gave_up, seen(&released, 6), at(10)).next;
+    assert_eq!((&state.phase, state.round_at), (&Phase::Follower, None));
+    let mut later = released;
+    later.epoch = epoch(4);
+    later.holder = holder(1);
+    let state = step(state, seen(&later, 7), at(20)).next;
+    assert!(
+        matches!(state.phase, Phase::Candidate(_)),
+        "{:?}",
+        state.phase
+    );
+}
+
+#[test]
 fn whom_it_promised_an_epoch_that_is_free_has_a_round_to_claim_it() {
     let mut released = record();
     released.released = true;
