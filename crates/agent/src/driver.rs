@@ -31,6 +31,9 @@ const STEADY: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often it doubles.
 const DOUBLINGS: u32 = 6;
+/// The longest pause before a primary is started again, since everybody who writes waits with it. Postgres itself makes
+/// none after the crash of a backend.
+const PRIMARY_PAUSE: Duration = Duration::from_millis(500);
 /// The time for a promise to reach the disk. Nothing is done until it has.
 const PERSIST: Duration = Duration::from_secs(5);
 
@@ -487,10 +490,11 @@ impl Driver {
     }
 
     fn pause_before(&mut self, job: &Job) -> Duration {
-        if !matches!(job, Job::Start { .. } | Job::Restart) {
-            return Duration::ZERO;
-        }
-        let pause = self.deaths.pause();
+        let pause = match job {
+            Job::Start { .. } => self.deaths.pause(),
+            Job::Restart => self.deaths.pause().min(PRIMARY_PAUSE),
+            _ => return Duration::ZERO,
+        };
         self.deaths.started = Some(Instant::now() + pause);
         pause
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use howdah_ha::machine::{Data, Member as Number, PgView, Read, Settings, Source};
-use howdah_postgres::{Configuration, Instance, Postmaster, Synchronous, Upstream};
+use howdah_postgres::{Configuration, Instance, Postmaster, Session, Synchronous, Upstream};
 use howdah_types::InstanceName;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Patch, PatchParams};
@@ -123,6 +123,8 @@ pub(crate) struct Member {
     /// To the task that tends the pooler.
     pub(crate) pooler: Hints,
     known: Mutex<Known>,
+    /// What a job left to the next, with the postmaster that it is with.
+    session: Mutex<Option<(i32, Session)>>,
     unsettled: AtomicBool,
     /// True once the API told the Pods since this agent started.
     told: AtomicBool,
@@ -133,6 +135,8 @@ pub(crate) struct Member {
 struct Known {
     running: Option<Running>,
     desired: Desired,
+    /// The rule for commits that is in force for certain; none while it changes, or where a change failed.
+    rule: Option<Synchronous>,
     data: Data,
     open: bool,
     /// False after a disk that did not answer in time.
@@ -174,6 +178,7 @@ impl Member {
                     synchronous: Synchronous::none(),
                     admits: false,
                 },
+                rule: None,
                 data: Data::Unknown,
                 open: false,
                 writes: true,
@@ -182,6 +187,7 @@ impl Member {
                 fed: true,
                 lease: None,
             }),
+            session: Mutex::new(None),
             unsettled: AtomicBool::new(true),
             told: AtomicBool::new(false),
             beat: Mutex::new(Instant::now()),
@@ -214,6 +220,7 @@ impl Member {
         {
             let mut known = self.known.lock();
             known.running = Some(running);
+            known.rule = Some(known.desired.synchronous.clone());
             known.open = false;
             known.fed = true;
         }
@@ -234,6 +241,16 @@ impl Member {
             running.writable = true;
         }
         self.look.notify_one();
+    }
+
+    /// The rule for commits that was in force for certain, which now changes.
+    pub(crate) fn changing_rule(&self) -> Option<Synchronous> {
+        self.known.lock().rule.take()
+    }
+
+    /// Takes note of the rule for commits that is in force.
+    pub(crate) fn rule_in_force(&self, rule: Synchronous) {
+        self.known.lock().rule = Some(rule);
     }
 
     /// Takes note that clients are let in.
@@ -378,8 +395,27 @@ impl Member {
     }
 
     pub(crate) fn set_unsettled(&self, unsettled: bool) {
-        if self.unsettled.swap(unsettled, Ordering::Relaxed) != unsettled && unsettled {
+        if self.unsettled.swap(unsettled, Ordering::Relaxed) == unsettled {
+            return;
+        }
+        if unsettled {
             self.observe.notify_one();
+        } else {
+            *self.session.lock() = None;
+        }
+    }
+
+    /// The session that the last job left, if it is still one with that postmaster.
+    pub(crate) fn take_session(&self, pid: i32) -> Option<Session> {
+        let (of, session) = self.session.lock().take()?;
+        (of == pid && !session.is_closed()).then_some(session)
+    }
+
+    /// Leaves a session to the next job, as long as there will soon be one: it is one of few that Postgres
+    /// reserves.
+    pub(crate) fn keep_session(&self, pid: i32, session: Session) {
+        if self.is_unsettled() {
+            *self.session.lock() = Some((pid, session));
         }
     }
 

@@ -20,6 +20,10 @@ use crate::view::REPLICATING;
 const REST: Duration = Duration::from_millis(500);
 /// The pause when something is.
 const SOON: Duration = Duration::from_millis(40);
+/// The pause while a new primary awaits its standbys, since everybody who writes waits with it.
+const GATHERING: Duration = Duration::from_millis(10);
+/// How long they are looked for so often.
+const GATHERED: Duration = Duration::from_secs(2);
 /// The time for one look; an answer that comes later is not waited for.
 const LOOK: Duration = Duration::from_secs(1);
 /// A server that gives no answer for so long cannot serve.
@@ -39,6 +43,8 @@ enum Unseen {
 struct Observer {
     session: Option<(i32, Arc<Session>)>,
     answered: Option<Instant>,
+    /// Since when a primary is here that lets nobody in.
+    closed: Option<Instant>,
     commits: Commits,
 }
 
@@ -49,7 +55,7 @@ pub(crate) async fn observe(member: Arc<Member>) {
         if let Some(view) = observer.look(&member).await {
             member.tell(Input::Observed(view));
         }
-        let pause = if member.is_unsettled() { SOON } else { REST };
+        let pause = observer.pause(&member);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = member.observe.notified() => {}
@@ -58,6 +64,19 @@ pub(crate) async fn observe(member: Arc<Member>) {
 }
 
 impl Observer {
+    fn pause(&mut self, member: &Member) -> Duration {
+        let writable = member.running().is_some_and(|running| running.writable);
+        if writable && !member.is_open() {
+            let since = *self.closed.get_or_insert_with(Instant::now);
+            if since.elapsed() < GATHERED {
+                return GATHERING;
+            }
+        } else {
+            self.closed = None;
+        }
+        if member.is_unsettled() { SOON } else { REST }
+    }
+
     /// What there is now; none if the server does not answer in time, in which case the last look stands
     /// for a little.
     async fn look(&mut self, member: &Arc<Member>) -> Option<PgView> {

@@ -93,12 +93,16 @@ struct Before {
 
 impl Instance {
     /// Promotes the running standby, which must receive nothing any longer, to a primary on exactly
-    /// that timeline, and returns when it can be written to. After
+    /// that timeline, and returns when it can be written to. `session` is one with it. After
     /// [`Error::NotYet`] or [`Error::Sql`] it may still become one, on that timeline; after
     /// [`Error::OtherTimeline`] it has, on a wrong one; otherwise it was not told to.
-    pub async fn promote(&self, timeline: Timeline, patience: Duration) -> Result<(), Error> {
-        let session = self.connect().await.map_err(Error::Sql)?;
-        let before = before(&session).await?;
+    pub async fn promote(
+        &self,
+        session: &Session,
+        timeline: Timeline,
+        patience: Duration,
+    ) -> Result<(), Error> {
+        let before = before(session).await?;
         let data = self.layout().data();
         files::blocking(move || Ok(make_way(&data, &before, timeline)))
             .await
@@ -108,7 +112,7 @@ impl Instance {
             // not, the next attempt or the next start clears up.
             return Err(Error::Sql(error));
         }
-        let taken = tokio::time::timeout(patience, taken(&session))
+        let taken = tokio::time::timeout(patience, taken(session))
             .await
             .map_err(|_| Error::NotYet(patience))??;
         if taken != timeline {

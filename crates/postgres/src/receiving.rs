@@ -53,7 +53,10 @@ impl Session {
     }
 
     async fn why_still_receiving(&self, after: Duration) -> Error {
-        let late = Error::Deadline { what: WHAT, after };
+        let late = self.late(WHAT, after).await;
+        if !matches!(late, Error::Deadline { .. }) {
+            return late;
+        }
         let Ok(row) = self.row(WHAT, RECEIVERS, &[]).await else {
             return late;
         };

@@ -80,20 +80,18 @@ impl Session {
         patience: Duration,
     ) -> Result<Lsn, Error> {
         let changing = async {
-            self.await_names(&rule.names()).await?;
+            let fresh = self.await_names(&rule.names()).await?;
             let waited_before = previous.is_some_and(|previous| previous.acks > 0);
             if rule.acks > 0 && !waited_before {
-                self.await_waiting().await?;
+                self.await_waiting(fresh).await?;
             }
             self.end_senders(&outdated(rule, previous)).await?;
             self.insert_location().await
         };
-        tokio::time::timeout(patience, changing)
-            .await
-            .map_err(|_| Error::Deadline {
-                what: WHAT,
-                after: patience,
-            })?
+        match tokio::time::timeout(patience, changing).await {
+            Ok(changed) => changed,
+            Err(_) => Err(self.late(WHAT, patience).await),
+        }
     }
 
     /// The standbys that stream, each with the end of the WAL that it has on disk. Of several
@@ -114,16 +112,20 @@ impl Session {
         Ok(standbys)
     }
 
-    /// Waits until the postmaster has the value. A new server process begins with the postmaster's
-    /// settings; and since it was asked for after the signal, a reload that may have come in between
-    /// was one that read the new file.
-    async fn await_names(&self, expected: &str) -> Result<(), Error> {
-        self.tell_to_reload().await?;
+    /// Waits until the postmaster has the value, and gives a session that began with it. A new server process
+    /// begins with the postmaster's settings; and since the file was written before, a reload that may still
+    /// come reads the same. It is told to reload only where it has another value: every process of the server
+    /// reads all files again then.
+    async fn await_names(&self, expected: &str) -> Result<Self, Error> {
+        let mut told = false;
         loop {
             let fresh = self.again().await?;
             let row = fresh.row(WHAT, NAMES, &[]).await?;
             if column::<&str>(WHAT, &row, "names")? == expected {
-                return Ok(());
+                return Ok(fresh);
+            }
+            if !std::mem::replace(&mut told, true) {
+                self.tell_to_reload().await?;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -132,16 +134,15 @@ impl Session {
     /// Commits begin to wait only when the checkpointer has read that they shall. One that is seen to
     /// wait proves it; where standbys answer too fast to be seen, the end of a checkpoint does, since
     /// the checkpointer reads its settings before it begins one.
-    async fn await_waiting(&self) -> Result<(), Error> {
-        let seen = tokio::time::timeout(SIGHTING, self.see_a_commit_wait()).await;
+    async fn await_waiting(&self, writer: Self) -> Result<(), Error> {
+        let seen = tokio::time::timeout(SIGHTING, self.see_a_commit_wait(writer)).await;
         match seen {
             Ok(result) => result,
             Err(_) => self.execute_patiently(WHAT, "CHECKPOINT").await,
         }
     }
 
-    async fn see_a_commit_wait(&self) -> Result<(), Error> {
-        let writer = self.again().await?;
+    async fn see_a_commit_wait(&self, writer: Self) -> Result<(), Error> {
         let row = writer
             .row(WHAT, "SELECT pg_catalog.pg_backend_pid() AS pid", &[])
             .await?;

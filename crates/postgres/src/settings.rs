@@ -20,6 +20,11 @@ pub struct PendingRestart {
     pub new: Option<String>,
 }
 
+/// The files have an error, so nothing that was changed in them is in force.
+#[derive(Debug, thiserror::Error)]
+#[error("postgres refuses its configuration: {0}")]
+struct Refused(String);
+
 /// How a reload ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reload {
@@ -71,7 +76,8 @@ impl Session {
             .map_or(Reload::Applied, Reload::Refused))
     }
 
-    pub(crate) async fn tell_to_reload(&self) -> Result<(), Error> {
+    /// Makes the server read its files again, and waits for nothing.
+    pub async fn tell_to_reload(&self) -> Result<(), Error> {
         self.execute(
             "reload the configuration",
             "SELECT pg_catalog.pg_reload_conf()",
@@ -104,6 +110,17 @@ impl Session {
             )
             .await?;
         column(WHAT, &row, "at")
+    }
+
+    /// Why what waits for new settings did not come in time.
+    pub(crate) async fn late(&self, what: &'static str, after: Duration) -> Error {
+        match self.file_error().await {
+            Ok(Some(why)) => Error::Answer {
+                what,
+                source: Box::new(Refused(why)),
+            },
+            _ => Error::Deadline { what, after },
+        }
     }
 
     async fn file_error(&self) -> Result<Option<String>, Error> {

@@ -25,14 +25,19 @@ const ROUTED: Duration = Duration::from_secs(2);
 /// The time for the first checkpoint of a primary.
 const FIRST_CHECKPOINT: Duration = Duration::from_secs(600);
 
-/// Brings the running server to the configuration that is wanted now.
-async fn apply(member: &Member, session: &Session) -> Result<(), Error> {
+/// Writes the configuration that is wanted now; tells whether it is another one than before.
+async fn configure(member: &Member) -> Result<bool, Error> {
     let upstream = match member.feed() {
         Some(feed) => Some(member.await_feed(&feed).await?),
         None => None,
     };
     let configuration = member.configuration(upstream);
-    if !member.instance.configure(&configuration).await? {
+    Ok(member.instance.configure(&configuration).await?)
+}
+
+/// Brings the running server to the configuration that is wanted now.
+async fn apply(member: &Member, session: &Session) -> Result<(), Error> {
+    if !configure(member).await? {
         return Ok(());
     }
     match session.reload().await? {
@@ -41,12 +46,25 @@ async fn apply(member: &Member, session: &Session) -> Result<(), Error> {
     }
 }
 
-/// A session with the server, if one runs.
-async fn session(member: &Member) -> Result<Session, Error> {
-    if member.running().is_none() {
-        return Err(Error::NotRunning);
-    }
-    Ok(member.instance.connect().await?)
+/// Does something in a session with the running server, whose own commits wait for no standby. A job that comes
+/// to its end leaves the session to the next: one that is new costs a process whose caches are empty.
+async fn in_session<T>(
+    member: &Member,
+    job: impl AsyncFnOnce(&Session) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let running = member.running().ok_or(Error::NotRunning)?;
+    let pid = running.postmaster.pid();
+    let session = match member.take_session(pid) {
+        Some(kept) => kept,
+        None => {
+            let session = member.instance.connect().await?;
+            session.wait_for_nobody().await?;
+            session
+        }
+    };
+    let done = job(&session).await?;
+    member.keep_session(pid, session);
+    Ok(done)
 }
 
 pub(super) async fn receive(member: &Member, from: Option<Number>) -> Result<(), Error> {
@@ -69,12 +87,14 @@ pub(super) async fn receive(member: &Member, from: Option<Number>) -> Result<(),
 }
 
 async fn stop_receiving(member: &Member) -> Result<(), Error> {
-    let session = session(member).await?;
-    let _volume = member.volume.lock().await;
-    member.desire(|desired| desired.upstream = None);
-    apply(member, &session).await?;
-    session.stop_receiving(RECEIVER).await?;
-    Ok(())
+    in_session(member, async |session| {
+        let _volume = member.volume.lock().await;
+        member.desire(|desired| desired.upstream = None);
+        configure(member).await?;
+        session.stop_receiving(RECEIVER).await?;
+        Ok(())
+    })
+    .await
 }
 
 pub(super) async fn set_names(member: &Member, names: Names) -> Result<Lsn, Error> {
@@ -86,20 +106,22 @@ pub(super) async fn set_names(member: &Member, names: Names) -> Result<Lsn, Erro
             .collect(),
         acks: names.acks,
     };
-    let session = session(member).await?;
-    let _volume = member.volume.lock().await;
-    let mut before = None;
-    member.desire(|desired| {
-        before = Some(std::mem::replace(&mut desired.synchronous, wanted.clone()));
-    });
-    apply(member, &session).await?;
-    if member.running().is_none_or(|running| !running.writable) {
+    let running = member.running().ok_or(Error::NotRunning)?;
+    if !running.writable {
         // Nothing is committed here; that commits wait is made sure of when it is promoted.
+        member.desire(|desired| desired.synchronous = wanted);
         return Ok(Lsn::default());
     }
-    let end = session
-        .set_synchronous(&wanted, before.as_ref(), NAMES)
-        .await?;
+    let end = in_session(member, async |session| {
+        let _volume = member.volume.lock().await;
+        let before = member.changing_rule();
+        member.desire(|desired| desired.synchronous = wanted.clone());
+        if configure(member).await? {
+            session.tell_to_reload().await?;
+        }
+        put_in_force(member, session, &wanted, before).await
+    })
+    .await?;
     let standbys: Vec<_> = wanted
         .standbys
         .iter()
@@ -113,37 +135,50 @@ pub(super) async fn set_names(member: &Member, names: Names) -> Result<Lsn, Erro
     Ok(end)
 }
 
+/// Puts the rule for commits in force that the configuration has, where `before` was in force for certain.
+async fn put_in_force(
+    member: &Member,
+    session: &Session,
+    rule: &Synchronous,
+    before: Option<Synchronous>,
+) -> Result<Lsn, Error> {
+    let end = session
+        .set_synchronous(rule, before.as_ref(), NAMES)
+        .await?;
+    member.rule_in_force(rule.clone());
+    Ok(end)
+}
+
 /// Clients that read from a standby must not find themselves on a primary that nobody may write to yet.
 pub(super) async fn promote(member: &Arc<Member>, timeline: Option<Timeline>) -> Result<(), Error> {
     let timeline = timeline.ok_or(Error::NoTimeline)?;
-    let session = session(member).await?;
-    let _volume = member.volume.lock().await;
-    member.desire(|desired| desired.admits = false);
-    apply(member, &session).await?;
-    session.end_clients().await?;
-    match member.instance.promote(timeline, PROMOTE).await {
-        Err(ahead @ PromoteError::Ahead { .. }) => {
-            forget_unreached(member, &session).await?;
-            return Err(ahead.into());
+    in_session(member, async |session| {
+        let _volume = member.volume.lock().await;
+        member.desire(|desired| desired.admits = false);
+        apply(member, session).await?;
+        session.end_clients().await?;
+        let promoting = member.instance.promote(session, timeline, PROMOTE);
+        match promoting.await {
+            Err(ahead @ PromoteError::Ahead { .. }) => {
+                forget_unreached(member, session).await?;
+                return Err(ahead.into());
+            }
+            promoted => promoted?,
         }
-        promoted => promoted?,
-    }
-    member.set_writable();
-    session.end_clients().await?;
-    let rule = member.configuration(None).synchronous;
-    if rule.acks > 0 {
-        let before = Synchronous::none();
-        session.set_synchronous(&rule, Some(&before), NAMES).await?;
-    }
-    info!(timeline = timeline.number(), "promoted");
-    // Standbys log in with these roles before they can acknowledge anything.
-    session.wait_for_nobody().await?;
-    let credentials = member.mounted.borrow().credentials.clone();
-    session.ensure_roles(&credentials).await?;
-    for other in member.other_instances() {
-        session.ensure_slot(&other.slot()).await?;
-    }
-    Ok(())
+        member.set_writable();
+        session.end_clients().await?;
+        let rule = member.configuration(None).synchronous;
+        put_in_force(member, session, &rule, Some(Synchronous::none())).await?;
+        info!(timeline = timeline.number(), "promoted");
+        // Standbys log in with these roles before they can acknowledge anything.
+        let credentials = member.mounted.borrow().credentials.clone();
+        session.ensure_roles(&credentials).await?;
+        for other in member.other_instances() {
+            session.ensure_slot(&other.slot()).await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// The standby follows a timeline of which it has nothing. It is stopped, so that the next start is on the
@@ -163,10 +198,12 @@ async fn forget_unreached(member: &Member, session: &Session) -> Result<(), Erro
 }
 
 pub(super) async fn open(member: &Member) -> Result<(), Error> {
-    let session = session(member).await?;
-    let _volume = member.volume.lock().await;
-    member.desire(|desired| desired.admits = true);
-    apply(member, &session).await?;
+    in_session(member, async |session| {
+        let _volume = member.volume.lock().await;
+        member.desire(|desired| desired.admits = true);
+        apply(member, session).await
+    })
+    .await?;
     member.set_open();
     info!("clients are let in");
     Ok(())

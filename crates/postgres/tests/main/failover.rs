@@ -33,18 +33,14 @@ pub(crate) async fn a_promotion_takes_the_wanted_timeline(major: u32) -> Result<
     let before = first.place().await?;
     assert_eq!((before.timeline, &before.history), (timeline(1), &vec![]));
 
-    let known = first.instance.promote(timeline(1), PATIENCE).await;
+    let known = first.promote(timeline(1)).await;
     ensure!(
         matches!(known, Err(PromoteError::NotAbove { .. })),
         "{known:?}"
     );
-    let far = first.instance.promote(timeline(5000), PATIENCE).await;
+    let far = first.promote(timeline(5000)).await;
     ensure!(matches!(far, Err(PromoteError::TooFar { .. })), "{far:?}");
-    timed(
-        "promote with a gap",
-        first.instance.promote(timeline(5), PATIENCE),
-    )
-    .await?;
+    timed("promote with a gap", first.promote(timeline(5))).await?;
     first.value("INSERT INTO t VALUES (2)").await?;
     let after = first.place().await?;
     assert_eq!(after.timeline, timeline(5));
@@ -66,15 +62,11 @@ pub(crate) async fn a_promotion_takes_the_wanted_timeline(major: u32) -> Result<
     first_postmaster.kill_tree().await?;
     second.seal().await?;
     assert_eq!(second.place().await?.timeline, timeline(5));
-    timed(
-        "promote without a gap",
-        second.instance.promote(timeline(6), PATIENCE),
-    )
-    .await?;
+    timed("promote without a gap", second.promote(timeline(6))).await?;
     let history = second.place().await?.history;
     let timelines: Vec<_> = history.iter().map(|(timeline, _)| *timeline).collect();
     assert_eq!(timelines, [timeline(1), timeline(5)]);
-    let again = second.instance.promote(timeline(7), PATIENCE).await;
+    let again = second.promote(timeline(7)).await;
     ensure!(matches!(again, Err(PromoteError::NotStandby)), "{again:?}");
     Ok(())
 }
@@ -94,7 +86,7 @@ async fn a_standby_that_knows_only_numbers_left_out_goes_on() -> Result<()> {
     postmaster.kill_tree().await?;
     first.seal().await?;
     running.seal().await?;
-    first.instance.promote(timeline(4), PATIENCE).await?;
+    first.promote(timeline(4)).await?;
     first.value("INSERT INTO t VALUES (2)").await?;
     let session = first.instance.connect().await?;
     for slot in ["simple_2", "simple_3"] {
@@ -137,7 +129,7 @@ async fn an_attempt_that_came_to_nothing_does_not_change_the_next_number() -> Re
         let text = format!("# howdah: no timeline has this number {number}\n");
         std::fs::write(standby.wal(&format!("{number:08X}.history")), text)?;
     }
-    standby.instance.promote(timeline(4), PATIENCE).await?;
+    standby.promote(timeline(4)).await?;
     assert_eq!(standby.place().await?.timeline, timeline(4));
     assert_eq!(histories(&standby)?, ["00000002", "00000003", "00000004"]);
     Ok(())
@@ -169,7 +161,7 @@ pub(crate) async fn a_standby_that_was_cut_off_says_where_it_is(major: u32) -> R
     let restarted = standby.instance.start_standby().await?;
     restarted.wait_ready(PATIENCE).await?;
     assert_eq!(standby.place().await?, place);
-    standby.instance.promote(timeline(2), PATIENCE).await?;
+    standby.promote(timeline(2)).await?;
     let Place {
         timeline: now,
         history,
@@ -232,7 +224,7 @@ async fn a_standby_that_has_not_reached_its_timeline_is_promoted_once_it_forgot_
     // Of a primary that was promoted further on, and of which nothing else came here.
     let history = "1\t0/9000000\tno recovery target specified\n";
     std::fs::write(standby.wal("00000002.history"), history)?;
-    let ahead = standby.instance.promote(timeline(3), PATIENCE).await;
+    let ahead = standby.promote(timeline(3)).await;
     ensure!(
         matches!(ahead, Err(PromoteError::Ahead { .. })),
         "{ahead:?}"
@@ -243,7 +235,7 @@ async fn a_standby_that_has_not_reached_its_timeline_is_promoted_once_it_forgot_
     assert!(standby.instance.forget_timelines(before.timeline).await?);
     let restarted = standby.instance.start_standby().await?;
     restarted.wait_ready(PATIENCE).await?;
-    standby.instance.promote(timeline(3), PATIENCE).await?;
+    standby.promote(timeline(3)).await?;
     let after = standby.place().await?;
     assert_eq!(after.timeline, timeline(3));
     assert_eq!(after.history, [(timeline(1), before.lsn)]);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use howdah_postgres::{
     Configuration, Credential, Credentials, Identity, Instance, Layout, Place, Postmaster,
-    Programs, Session, StopMode, Synchronous, Upstream, VolumeLock,
+    Programs, PromoteError, Session, StopMode, Synchronous, Upstream, VolumeLock,
 };
 use howdah_testkit::{Components, LoopbackAddress, TempWorld, free_loopback_address};
 use howdah_types::Timeline;
@@ -151,6 +151,12 @@ impl Member {
         let session = self.instance.connect().await?;
         timed("stop_receiving", session.stop_receiving(PATIENCE)).await?;
         Ok(())
+    }
+
+    /// Makes the standby a primary on that timeline.
+    pub(crate) async fn promote(&self, timeline: Timeline) -> Result<(), PromoteError> {
+        let session = self.instance.connect().await.map_err(PromoteError::Sql)?;
+        self.instance.promote(&session, timeline, PATIENCE).await
     }
 
     /// Where the server is, once it has replayed everything.

@@ -17,7 +17,7 @@ async fn diverged(major: u32) -> Result<(Member, Member, howdah_postgres::Postma
     now.wait_for(NUMBERS, "1").await?;
     now.seal().await?;
     now.place().await?;
-    now.instance.promote(timeline(3), PATIENCE).await?;
+    now.promote(timeline(3)).await?;
     now.value("INSERT INTO t VALUES (2)").await?;
     now.instance
         .connect()

@@ -38,7 +38,7 @@ pub(crate) async fn a_copy_of_a_source_goes_its_own_way_and_comes_back(major: u3
 
     copy.seal().await?;
     let left = copy.place().await?;
-    copy.instance.promote(timeline(17), PATIENCE).await?;
+    copy.promote(timeline(17)).await?;
     copy.value("INSERT INTO t VALUES (2)").await?;
     let own = copy.place().await?;
     assert_eq!(

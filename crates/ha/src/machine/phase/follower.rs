@@ -151,7 +151,9 @@ impl Machine {
     /// of that one is open to all.
     fn yields(&self) -> bool {
         let me = self.s.config.me.member;
-        let gave_up = self.record().is_none_or(|record| record.holder.member == me);
+        let gave_up = self
+            .record()
+            .is_none_or(|record| record.holder.member == me);
         gave_up && self.now < self.s.yield_until
     }
 
