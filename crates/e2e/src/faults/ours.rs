@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use super::clock;
 use super::disk::Disks;
@@ -21,6 +22,9 @@ use crate::manifest::Manifest;
 use crate::processes::Process;
 use crate::sql::Target;
 use crate::world::{Tool, World};
+
+/// What Kubernetes says of a container that it does not start again for up to five minutes.
+const PAUSED: &str = "CrashLoopBackOff";
 
 /// The members of every cluster that faults are tried on.
 const MEMBERS: usize = 3;
@@ -101,6 +105,20 @@ impl<'w> Ours<'w> {
                 Self::of(world, name, mode, manifest).await
             }
         }
+    }
+
+    /// Trials kill the same Pods again and again, and Kubernetes makes ever longer pauses before it starts their
+    /// containers. Nobody measures those: such Pods are deleted, as people do, and their successors start at once.
+    async fn replace_those_that_died_often(&self) -> Result<()> {
+        for pod in self.cluster.pods().await? {
+            let containers = pod.pointer("/status/containerStatuses");
+            let mut containers = containers.and_then(Value::as_array).into_iter().flatten();
+            if containers.any(|container| text(container, "/state/waiting/reason") == PAUSED) {
+                let name = text(&pod, "/metadata/name");
+                self.world.howdah(&["delete", "pod", name]).await?.ok()?;
+            }
+        }
+        Ok(())
     }
 
     async fn of(world: &'w World, name: &'w str, mode: Mode, manifest: Manifest) -> Result<Self> {
@@ -191,6 +209,7 @@ impl Side for Ours<'_> {
     }
 
     async fn complete(&self) -> Result<()> {
+        self.replace_those_that_died_often().await?;
         self.cluster.check_streaming(MEMBERS).await
     }
 
