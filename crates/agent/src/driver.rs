@@ -27,8 +27,8 @@ use crate::{jobs, lease, refusal, route};
 const TICK: Duration = Duration::from_millis(50);
 /// A postmaster that ran at least so long is started again at once.
 const STEADY: Duration = Duration::from_secs(30);
-/// The first pause before a postmaster that keeps dying is started again; it doubles.
-const PAUSE: Duration = Duration::from_millis(250);
+/// How far the starts of a postmaster that keeps dying are apart at first; it doubles.
+const APART: Duration = Duration::from_millis(250);
 /// How often it doubles.
 const DOUBLINGS: u32 = 6;
 /// The longest pause before a primary is started again, since everybody who writes waits with it. Postgres itself makes
@@ -118,12 +118,14 @@ impl Deaths {
         self.in_a_row = if steady { 1 } else { self.in_a_row + 1 };
     }
 
-    /// The pause before the next start: none after the first death.
-    fn pause(&self) -> Duration {
-        match self.in_a_row {
+    /// The pause before the next start: none after the first death, nor where the last one had its time.
+    fn pause(&self, now: Instant) -> Duration {
+        let apart = match self.in_a_row {
             0 | 1 => Duration::ZERO,
-            more => PAUSE * 2_u32.pow((more - 2).min(DOUBLINGS)),
-        }
+            more => APART * 2_u32.pow((more - 2).min(DOUBLINGS)),
+        };
+        let since = self.started.map(|started| now.duration_since(started));
+        apart.saturating_sub(since.unwrap_or_default())
     }
 }
 
@@ -490,12 +492,13 @@ impl Driver {
     }
 
     fn pause_before(&mut self, job: &Job) -> Duration {
+        let now = Instant::now();
         let pause = match job {
-            Job::Start { .. } => self.deaths.pause(),
-            Job::Restart => self.deaths.pause().min(PRIMARY_PAUSE),
+            Job::Start { .. } => self.deaths.pause(now),
+            Job::Restart => self.deaths.pause(now).min(PRIMARY_PAUSE),
             _ => return Duration::ZERO,
         };
-        self.deaths.started = Some(Instant::now() + pause);
+        self.deaths.started = Some(now + pause);
         pause
     }
 }
@@ -556,16 +559,18 @@ mod tests {
         for _ in 0..4 {
             deaths.started = Some(now);
             deaths.note(now);
-            pauses.push(deaths.pause());
+            pauses.push(deaths.pause(now));
         }
-        assert_eq!(pauses, [Duration::ZERO, PAUSE, PAUSE * 2, PAUSE * 4]);
+        assert_eq!(pauses, [Duration::ZERO, APART, APART * 2, APART * 4]);
+        assert_eq!(deaths.pause(now + APART * 3), APART, "it had run meanwhile");
         now += STEADY;
         deaths.note(now);
-        assert_eq!(deaths.pause(), Duration::ZERO, "it had run well in between");
+        let none = deaths.pause(now);
+        assert_eq!(none, Duration::ZERO, "it had run well in between");
         for _ in 0..100 {
             deaths.started = Some(now);
             deaths.note(now);
         }
-        assert_eq!(deaths.pause(), PAUSE * 64);
+        assert_eq!(deaths.pause(now), APART * 64);
     }
 }

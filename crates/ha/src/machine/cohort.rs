@@ -36,10 +36,7 @@ impl Machine {
                 return;
             }
         }
-        let wanted = self.added_first(&cohort).unwrap_or(Names {
-            standbys: cohort.standbys.clone(),
-            acks: cohort.acks,
-        });
+        let wanted = self.added_first(&cohort).unwrap_or(cohort.names());
         if self.names_are(wanted) && settled && self.s.pg.open {
             primary.change = self.removal(&cohort).or_else(|| self.rise(&cohort));
         }
@@ -262,7 +259,7 @@ impl Machine {
 
     /// The async mode: who lags by little may take over, and only who holds what was acknowledged under a rule
     /// of before: that lies below the place where the log ended when no acknowledgement was waited for any
-    /// longer.
+    /// longer. Who is in the cohort holds that, and so its floor stays as long as there is somebody.
     fn changed_followers(&self, record: &Record, mut next: Record) -> Option<Record> {
         if self.s.config.settings.policy != Policy::Async {
             return None;
@@ -271,7 +268,10 @@ impl Machine {
         let cut = free.and(self.s.cut)?;
         let cohort = &record.cohort;
         let known = cohort.floor.filter(|at| at.timeline == cohort.timeline);
-        let lsn = known.map_or(cut, |at| at.lsn.max(cut));
+        let lsn = match known {
+            Some(at) if !cohort.standbys.is_empty() => at.lsn,
+            known => known.map_or(cut, |at| at.lsn.max(cut)),
+        };
         let alive = self.alive();
         let near = self.near(&self.s.config.settings.voters);
         let kept = cohort.standbys.intersection(&alive).copied().chain(near);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use howdah_types::{SystemIdentifier, Timeline};
 use serde::{Deserialize, Serialize};
 
+use super::action::Names;
 use super::ids::{Holder, Member};
 use super::invariant::{Rule, Rules};
 use super::message::Report;
@@ -54,6 +55,18 @@ pub struct Cohort {
 }
 
 impl Cohort {
+    /// What Postgres is told of it. Where nobody must acknowledge, who may take over is nothing to Postgres.
+    pub fn names(&self) -> Names {
+        let standbys = match self.acks {
+            0 => BTreeSet::new(),
+            _ => self.standbys.clone(),
+        };
+        Names {
+            standbys,
+            acks: self.acks,
+        }
+    }
+
     /// How many members of the cohort can keep the others from taking over.
     pub fn blocking(&self) -> usize {
         match self.acks {

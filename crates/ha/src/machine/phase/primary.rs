@@ -2,7 +2,7 @@
 
 use super::{Next, Phase, Primary, Replicating, Restart};
 use crate::epoch::Epoch;
-use crate::machine::action::{Action, Job, Names, Refusal};
+use crate::machine::action::{Action, Job, Refusal};
 use crate::machine::control::Intent;
 use crate::machine::event::{Data, Server};
 use crate::machine::invariant::Rule;
@@ -205,10 +205,7 @@ impl Machine {
             return;
         };
         let epoch = record.epoch;
-        let names = Names {
-            standbys: record.cohort.standbys.clone(),
-            acks: record.cohort.acks,
-        };
+        let names = record.cohort.names();
         if self.s.pg.open {
             return self.send_clients(epoch);
         }

@@ -149,6 +149,52 @@ fn a_crash_takes_nobody_out_of_the_cohort() {
     }
 }
 
+/// An async primary at 50, whose standby m1 is there and whose m2 is at 45.
+fn followed() -> (State, PgView) {
+    let mut state = primary();
+    state.config.settings.policy = Policy::Async;
+    let observed = state.observed.as_mut().unwrap();
+    observed.record.cohort.acks = 0;
+    observed.record.cohort.standbys = members([1]);
+    state.names = Some(observed.record.cohort.names());
+    state.cut = Some(Lsn::new(48));
+    state.marks.clear();
+    state.progress.clear();
+    let mut pg = state.pg.clone();
+    pg.position = Some(position(3, 50));
+    pg.standbys = [(Member(1), Lsn::new(50)), (Member(2), Lsn::new(45))].into();
+    (state, pg)
+}
+
+#[test]
+fn who_may_take_over_in_async_is_nothing_to_postgres() {
+    let (state, mut pg) = followed();
+    let lagging = step(state, seen(pg.clone(), 10), at(10));
+    assert_eq!(write_of(&lagging), None, "m2 was never there");
+    pg.standbys.insert(Member(2), Lsn::new(50));
+    let near = step(lagging.next, seen(pg.clone(), 20), at(20));
+    let record_now = write_of(&near).unwrap();
+    assert_eq!(record_now.cohort.standbys, members([1, 2]));
+    assert_eq!(
+        record_now.cohort.floor,
+        record().cohort.floor,
+        "whoever is in the cohort holds it"
+    );
+    let written = step(near.next, Event::Api(ApiEnd::Written(Version(6))), at(30));
+    assert_eq!(written.next.job, None, "nothing is loaded again");
+}
+
+#[test]
+fn who_was_nobodys_follower_must_hold_what_was_acknowledged_before() {
+    let (mut state, pg) = followed();
+    let observed = state.observed.as_mut().unwrap();
+    observed.record.cohort.standbys = members([]);
+    let joined = step(state, seen(pg, 10), at(10));
+    let cohort = write_of(&joined).unwrap().cohort;
+    assert_eq!(cohort.standbys, members([1]));
+    assert_eq!(cohort.floor.unwrap().lsn, Lsn::new(48));
+}
+
 #[test]
 fn a_recovered_tail_is_acknowledged_before_clients_come_back() {
     let mut state = primary();
