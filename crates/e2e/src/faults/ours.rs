@@ -217,6 +217,10 @@ impl Side for Ours<'_> {
         record::check_cohort(self.world, self.cluster.name(), MEMBERS - 1).await
     }
 
+    async fn at_rest(&self) -> Result<()> {
+        record::check_rest(self.world, self.cluster.name()).await
+    }
+
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected> {
         inject::inject(self, fault, scene).await
     }

@@ -1,7 +1,10 @@
 //! What people do to the control record, an annotation of the cluster's Lease.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::api::text;
 use crate::rest::{PatchType, Rest};
@@ -10,6 +13,8 @@ use crate::world::World;
 const ANNOTATION: &str = "howdah.io/record";
 /// The same as a JSON pointer.
 const POINTER: &str = "/metadata/annotations/howdah.io~1record";
+/// So long nothing changes where all is well.
+const REST: Duration = Duration::from_secs(1);
 /// Compare-and-set is tried again when somebody else was faster.
 const TRIES: u32 = 20;
 
@@ -23,18 +28,35 @@ pub(super) async fn switchover(world: &World, cluster: &str) -> Result<()> {
 
 /// Checks that so many standbys are in the cohort: only they may take over.
 pub(super) async fn check_cohort(world: &World, cluster: &str, standbys: usize) -> Result<()> {
-    let rest = world.rest().await?;
-    let lease = rest.get(&path(cluster)).await?.is(200)?.body;
-    let text = text(&lease, POINTER);
-    if text.is_empty() {
-        // The trial before took it away.
+    let Some(record) = read(world, cluster).await? else {
         return Ok(());
-    }
-    let record: Value = serde_json::from_str(text).context("the record")?;
+    };
     let cohort = record["cohort"]["standbys"].as_array();
     let found = cohort.context("a record has a cohort")?.len();
     ensure!(found == standbys, "{found} standbys may take over");
     Ok(())
+}
+
+/// Checks that nobody changes the record for a while. Renewals are no change.
+pub(super) async fn check_rest(world: &World, cluster: &str) -> Result<()> {
+    let before = read(world, cluster).await?;
+    sleep(REST).await;
+    let after = read(world, cluster).await?;
+    let revision = |record: &Option<Value>| record.as_ref().map(|record| record["revision"].clone());
+    let (before, after) = (revision(&before), revision(&after));
+    ensure!(before == after, "its revision went from {before:?} to {after:?}");
+    Ok(())
+}
+
+/// The record; none if a fault took it away.
+async fn read(world: &World, cluster: &str) -> Result<Option<Value>> {
+    let rest = world.rest().await?;
+    let lease = rest.get(&path(cluster)).await?.is(200)?.body;
+    let text = text(&lease, POINTER);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(text).context("the record")
 }
 
 /// Deletes the Lease.

@@ -51,6 +51,11 @@ pub trait Side {
         Ok(())
     }
 
+    /// Whether nothing changes any longer; tells what does. It takes as long as there is looked.
+    async fn at_rest(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes a fault happen.
     async fn inject(&self, fault: Fault, scene: &Scene) -> Result<Injected>;
 

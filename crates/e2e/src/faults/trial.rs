@@ -102,6 +102,9 @@ pub async fn trial<S: Side>(side: &S, fault: Fault, plan: &Plan) -> Result<Repor
     side.repair(fault, &scene).await.with_context(what)?;
     complete(side).await.with_context(what)?;
     let complete = healed.elapsed();
+    let wait = format!("nothing to change any longer in {}", side.name());
+    let rest = soon(&wait, async || side.at_rest().await);
+    rest.await.with_context(what)?;
     writers.goes_on(ROWS).await.with_context(what)?;
     let end = Instant::now();
     let ledger = writers.stop().await?;
