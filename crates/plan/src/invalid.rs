@@ -29,13 +29,22 @@ impl Reason {
 pub struct Invalid {
     /// The class of the finding.
     pub reason: Reason,
-    /// Path of the field, from the SGCluster unless it starts with another kind.
+    /// Path of the field, from the SGCluster unless it starts with another kind; empty if it is none in particular.
     pub field: String,
     /// What is wrong and what to do about it.
     pub message: String,
 }
 
 impl Invalid {
+    /// The finding where nothing beside it shows the field: in conditions and Events.
+    pub fn sentence(&self) -> String {
+        if self.message.contains(&self.field) {
+            self.message.clone()
+        } else {
+            self.to_string()
+        }
+    }
+
     /// A finding about a reference, a version or a value.
     pub fn config(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

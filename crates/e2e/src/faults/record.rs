@@ -42,9 +42,13 @@ pub(super) async fn check_rest(world: &World, cluster: &str) -> Result<()> {
     let before = read(world, cluster).await?;
     sleep(REST).await;
     let after = read(world, cluster).await?;
-    let revision = |record: &Option<Value>| record.as_ref().map(|record| record["revision"].clone());
+    let revision =
+        |record: &Option<Value>| record.as_ref().map(|record| record["revision"].clone());
     let (before, after) = (revision(&before), revision(&after));
-    ensure!(before == after, "its revision went from {before:?} to {after:?}");
+    ensure!(
+        before == after,
+        "its revision went from {before:?} to {after:?}"
+    );
     Ok(())
 }
 

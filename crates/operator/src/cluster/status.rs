@@ -161,7 +161,7 @@ fn failures(found: &Found, new: &ClusterStatus, problems: &[Invalid]) -> Vec<Hap
             Reason::ClusterConfigFailed | Reason::Reserved => events::CLUSTER_CONFIG_FAILED,
             Reason::ClusterMajorUpgrade => events::CLUSTER_MAJOR_UPGRADE,
         },
-        message: problem.message.clone(),
+        message: problem.sentence(),
     };
     problems.iter().map(warning).collect()
 }

@@ -117,7 +117,7 @@ async fn a_version_that_is_not_offered_waits_for_the_catalogue() -> Result<()> {
     let failed = world.await_condition("Failed", "True").await?;
     assert_eq!(
         failed.message.as_deref(),
-        Some("Postgres 16 is not available here; available: 18.6, 17.9")
+        Some("spec.postgres.version: Postgres 16 is not available here; available: 18.6, 17.9")
     );
     let more = "components: [{component: postgres, version: '16.10', image: test/postgres-16}, \
                 {component: pgbouncer, version: '1.26.1', image: test/pgbouncer}, \

@@ -6,6 +6,7 @@ use howdah_api::conditions::{FALSE, TRUE, find};
 use howdah_api::{ClusterStatus, Condition};
 
 use super::{Outcome, Seen, is_ready};
+use crate::Invalid;
 
 /// Our conditions with their new state; a condition that did not change keeps its time.
 pub(super) fn conditions(
@@ -81,7 +82,7 @@ fn failed(seen: &Seen<'_>) -> Condition {
     match seen.outcome {
         Outcome::Built { .. } => no(types::FAILED, types::FALSE_FAILED),
         Outcome::Invalid(problems) => {
-            let messages: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
+            let messages: Vec<_> = problems.iter().map(Invalid::sentence).collect();
             let message = messages.join("; ");
             yes(types::FAILED, types::CLUSTER_CONFIG_FAILED, Some(message))
         }

@@ -67,7 +67,7 @@ fn a_failure_is_told_and_leaves_the_rest() {
                 },
                 {
                     "type": "Failed", "status": "True", "reason": "ClusterConfigFailed",
-                    "message": "one; two", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                    "message": "f: one; g: two", "lastTransitionTime": "2026-01-01T00:00:00Z",
                 },
                 {
                     "type": "FieldsNotActedOn", "status": "False",
@@ -125,7 +125,7 @@ fn bootstrapped_stays_and_unchanged_conditions_keep_their_time() {
     assert_eq!(find(&status.conditions, "Own").unwrap().status, "True");
     assert!(find(&status.conditions, "Bootstrapped").unwrap().is_true());
     let failed = find(&status.conditions, "Failed").unwrap();
-    assert_eq!(failed.message.as_deref(), Some("new"));
+    assert_eq!(failed.message.as_deref(), Some("f: new"));
     assert_eq!(
         failed.last_transition_time.as_deref(),
         Some("2025-01-01T00:00:00Z")
