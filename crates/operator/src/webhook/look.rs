@@ -95,6 +95,10 @@ async fn filled(context: &Context, question: &Question) -> Answer {
 async fn judged(context: &Context, request: &Request, question: &Question) -> Answer {
     let Question { kind, object, old } = question;
     let mut known = Known::from_status(object, old.as_ref());
+    if (kind, old) == (&Kind::Cluster, &None) && known.recorded_version.is_none() {
+        // Parameters are those of a version, and `latest` names none.
+        known.recorded_version = new_version(context, object).await;
+    }
     if let (Kind::Cluster, Some(old)) = (kind, old)
         && shrinks(object, old)
     {

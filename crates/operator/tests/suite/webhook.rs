@@ -131,8 +131,12 @@ async fn what_is_wrong_is_refused_at_once_and_what_is_missing_filled_in() -> Res
     let (world, _) = asked().await?;
     let create = PostParams::default();
     let field = "spec.configurations.postgres.postgresql.conf.shared_buffer";
-    let refusal = refused(world.api().create(&create, &wrong())).await?;
-    assert_eq!(refusal, (422, said(&format!("{field}: {FINDING}"))));
+    let mut newest = wrong();
+    newest.spec.postgres.version = "latest".to_owned();
+    for wrong in [wrong(), newest] {
+        let refusal = refused(world.api().create(&create, &wrong)).await?;
+        assert_eq!(refusal, (422, said(&format!("{field}: {FINDING}"))));
+    }
 
     world.api().create(&create, &manifest(json!({}))).await?;
     let stored = serde_json::to_value(world.cluster().await?)?;
