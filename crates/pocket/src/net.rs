@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::WatchStreamExt;
@@ -26,6 +26,9 @@ mod limits;
 mod table;
 
 pub(crate) use self::limits::raise as raise_limits;
+
+/// The most changes of a kind that are gathered before addresses follow.
+const TOGETHER: usize = 256;
 
 /// What the network needs to know about its machine.
 #[derive(Clone, Debug)]
@@ -50,6 +53,20 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             Some(change) = services.next() => hear(change, |event| table.hear_service(event)),
             Some(change) = slices.next() => hear(change, |event| table.hear_slice(event)),
+        }
+        // What came together is acted on together.
+        for _ in 0..TOGETHER {
+            let service = services.next().now_or_never().flatten();
+            let slice = slices.next().now_or_never().flatten();
+            if service.is_none() && slice.is_none() {
+                break;
+            }
+            if let Some(change) = service {
+                hear(change, |event| table.hear_service(event));
+            }
+            if let Some(change) = slice {
+                hear(change, |event| table.hear_slice(event));
+            }
         }
         // Before both lists are complete a Service could look as if it had no endpoint.
         if table.is_complete() {

@@ -56,13 +56,33 @@ impl Table {
     /// Every address that must listen: those with at least one target.
     pub(super) fn routes(&self) -> BTreeMap<SocketAddrV4, Route> {
         let mut routes = BTreeMap::new();
-        for service in self.services.known.values() {
-            self.add_routes(service, &mut routes);
+        let slices = self.slices_by_service();
+        for (key, service) in &self.services.known {
+            if let Some(slices) = slices.get(&(key.0.as_str(), key.1.as_str())) {
+                self.add_routes(service, slices, &mut routes);
+            }
         }
         routes
     }
 
-    fn add_routes(&self, service: &Service, routes: &mut BTreeMap<SocketAddrV4, Route>) {
+    /// The slices of each Service, by its namespace and name.
+    fn slices_by_service(&self) -> BTreeMap<(&str, &str), Vec<&EndpointSlice>> {
+        let mut slices: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for ((namespace, _), slice) in &self.slices.known {
+            if let Some(service) = slice.labels().get(SERVICE_NAME) {
+                let of = (namespace.as_str(), service.as_str());
+                slices.entry(of).or_default().push(&**slice);
+            }
+        }
+        slices
+    }
+
+    fn add_routes(
+        &self,
+        service: &Service,
+        slices: &[&EndpointSlice],
+        routes: &mut BTreeMap<SocketAddrV4, Route>,
+    ) {
         let Some(spec) = &service.spec else { return };
         if spec.type_.as_deref() == Some("ExternalName") {
             return;
@@ -86,7 +106,7 @@ impl Table {
             {
                 continue;
             }
-            let targets = self.targets(service, port.name.as_deref().unwrap_or_default());
+            let targets = targets(slices, port.name.as_deref().unwrap_or_default());
             if targets.is_empty() {
                 continue;
             }
@@ -104,21 +124,16 @@ impl Table {
             }
         }
     }
+}
 
-    fn targets(&self, service: &Service, port_name: &str) -> Vec<SocketAddrV4> {
-        let (namespace, name) = (service.namespace(), service.name_any());
-        let mut targets: Vec<_> = self
-            .slices
-            .known
-            .values()
-            .filter(|slice| slice.namespace() == namespace)
-            .filter(|slice| slice.labels().get(SERVICE_NAME) == Some(&name))
-            .flat_map(|slice| slice_targets(slice, port_name))
-            .collect();
-        targets.sort_unstable();
-        targets.dedup();
-        targets
-    }
+fn targets(slices: &[&EndpointSlice], port_name: &str) -> Vec<SocketAddrV4> {
+    let mut targets: Vec<_> = slices
+        .iter()
+        .flat_map(|slice| slice_targets(slice, port_name))
+        .collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
 }
 
 fn slice_targets(slice: &EndpointSlice, port_name: &str) -> Vec<SocketAddrV4> {

@@ -57,14 +57,17 @@ fn applying<'a>(
     identity: &'a Identity,
     namespace: &str,
 ) -> impl Iterator<Item = Value> + use<'a> {
-    let mut here = if namespace.is_empty() {
-        Vec::new()
-    } else {
-        bindings(store, "rolebindings", Some(namespace))
-    };
-    here.extend(bindings(store, "clusterrolebindings", None));
-    here.into_iter()
-        .filter(|binding| Subject(identity).is_in(binding))
+    let subject = Subject(identity);
+    let everywhere = bindings(store, "clusterrolebindings", None, subject);
+    // Whom a rule for the whole cluster allows it needs no other.
+    let namespace = (!namespace.is_empty()).then(|| namespace.to_owned());
+    let here = std::iter::once_with(move || {
+        namespace.map(|namespace| bindings(store, "rolebindings", Some(&namespace), subject))
+    });
+    everywhere
+        .into_iter()
+        .chain(here.flatten().flatten())
+        .filter(move |binding| subject.is_in(binding))
 }
 
 /// Everybody who is known may ask what there is and who they are.
@@ -89,16 +92,36 @@ fn is_discovery(path: &str) -> bool {
         || ["/healthz", "/livez", "/readyz", "/version", "/version/"].contains(&path)
 }
 
-fn bindings(store: &Store, plural: &str, namespace: Option<&str>) -> Vec<Value> {
+/// The bindings that may name the user, and maybe more.
+fn bindings(
+    store: &Store,
+    plural: &str,
+    namespace: Option<&str>,
+    subject: Subject<'_>,
+) -> Vec<Value> {
     let snapshot = store.list(&format!("{plural}.{GROUP}"), namespace);
     let parsed = snapshot
         .items
         .iter()
+        .filter(|(_, stored)| subject.may_be_in(&stored.json))
         .map(|(_, stored)| serde_json::from_slice(&stored.json));
     parsed.filter_map(Result::ok).collect()
 }
 
 impl Subject<'_> {
+    /// False if the text of a binding cannot name the user: of a thousand bindings few need to be parsed.
+    fn may_be_in(self, json: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(json) else {
+            return true;
+        };
+        // A service account is named by the last part of its user name.
+        let own = self.0.user.rsplit(':').next().unwrap_or_default();
+        let groups = self.0.groups.iter().map(String::as_str);
+        std::iter::once(own)
+            .chain(groups)
+            .any(|name| !is_plain(name) || text.contains(name))
+    }
+
     fn is_in(self, binding: &Value) -> bool {
         let home = object::meta(binding, "namespace");
         object::list(binding, &["subjects"]).iter().any(|subject| {
@@ -119,6 +142,12 @@ impl Subject<'_> {
             }
         })
     }
+}
+
+/// True if JSON has only one way to write that name.
+fn is_plain(name: &str) -> bool {
+    let plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-._:@".contains(&letter);
+    !name.is_empty() && name.bytes().all(plain)
 }
 
 /// The rules of the role that a binding refers to.
@@ -175,6 +204,7 @@ fn permits(rule: &Value, asked: &Asked<'_>) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::AUTHENTICATED;
     use super::*;
 
     fn asked<'a>(
@@ -191,6 +221,53 @@ mod tests {
             namespace: "ns",
             ..Asked::default()
         }
+    }
+
+    #[test]
+    fn a_binding_is_passed_over_only_if_its_text_cannot_name_the_user() {
+        let bound = |subject: Value| {
+            let metadata = json!({"namespace": "ns"});
+            json!({"metadata": metadata, "subjects": [subject]})
+        };
+        let groups = vec![AUTHENTICATED.to_owned(), "teams/\"ops\"".to_owned()];
+        for (user, groups, subject) in [
+            ("ann", &[][..], json!({"kind": "User", "name": "ann"})),
+            (
+                "system:serviceaccount:ns:agent",
+                &[],
+                json!({"kind": "ServiceAccount", "name": "agent"}),
+            ),
+            (
+                "\"quoted\"",
+                &[],
+                json!({"kind": "User", "name": "\"quoted\""}),
+            ),
+            (
+                "ann",
+                &groups,
+                json!({"kind": "Group", "name": "teams/\"ops\""}),
+            ),
+        ] {
+            let identity = Identity {
+                user: user.to_owned(),
+                groups: groups.to_vec(),
+                uid: String::new(),
+                extra: Vec::new(),
+            };
+            let binding = bound(subject);
+            assert!(Subject(&identity).is_in(&binding), "{binding}");
+            let text = serde_json::to_vec(&binding).unwrap();
+            assert!(Subject(&identity).may_be_in(&text), "{binding}");
+        }
+        let other = Identity {
+            user: "system:serviceaccount:ns:other".to_owned(),
+            groups: vec![AUTHENTICATED.to_owned()],
+            uid: String::new(),
+            extra: Vec::new(),
+        };
+        let binding = bound(json!({"kind": "ServiceAccount", "name": "agent"}));
+        let text = serde_json::to_vec(&binding).unwrap();
+        assert!(!Subject(&other).may_be_in(&text));
     }
 
     #[test]
