@@ -78,12 +78,20 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
 fn hear<K: Resource>(change: Result<Event<K>, watcher::Error>, apply: impl FnOnce(Event<Arc<K>>)) {
     match change {
         Ok(event) => apply(match event {
-            Event::Apply(object) => Event::Apply(Arc::new(object)),
-            Event::Delete(object) => Event::Delete(Arc::new(object)),
+            Event::Apply(object) => Event::Apply(lean(object)),
+            Event::Delete(object) => Event::Delete(lean(object)),
             Event::Init => Event::Init,
-            Event::InitApply(object) => Event::InitApply(Arc::new(object)),
+            Event::InitApply(object) => Event::InitApply(lean(object)),
             Event::InitDone => Event::InitDone,
         }),
         Err(error) => debug!(%error, "watch interrupted"),
     }
+}
+
+/// The object without what no address depends on, and what most of it is.
+fn lean<K: Resource>(mut object: K) -> Arc<K> {
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    metadata.annotations = None;
+    Arc::new(object)
 }
