@@ -6,6 +6,8 @@ use crate::session::{Error, Session, column};
 
 /// How long the server may take to read its files again.
 const RELOAD: Duration = Duration::from_secs(5);
+/// How long an error in the files is asked for once something is late.
+const WHY: Duration = Duration::from_millis(500);
 /// How often it is asked whether it has.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -114,8 +116,9 @@ impl Session {
 
     /// Why what waits for new settings did not come in time.
     pub(crate) async fn late(&self, what: &'static str, after: Duration) -> Error {
-        match self.file_error().await {
-            Ok(Some(why)) => Error::Answer {
+        // What is late may hold the session up.
+        match tokio::time::timeout(WHY, self.file_error()).await {
+            Ok(Ok(Some(why))) => Error::Answer {
                 what,
                 source: Box::new(Refused(why)),
             },
