@@ -243,9 +243,12 @@ impl Member {
         self.look.notify_one();
     }
 
-    /// The rule for commits that was in force for certain, which now changes.
-    pub(crate) fn changing_rule(&self) -> Option<Synchronous> {
-        self.known.lock().rule.take()
+    /// Changes the rule for commits that Postgres shall be configured for; gives the one that was in force for certain.
+    /// Until the change is known to be in force, nothing is certain.
+    pub(crate) fn desire_rule(&self, rule: Synchronous) -> Option<Synchronous> {
+        let mut known = self.known.lock();
+        known.desired.synchronous = rule;
+        known.rule.take()
     }
 
     /// Takes note of the rule for commits that is in force.
@@ -414,8 +417,10 @@ impl Member {
     /// Leaves a session to the next job, as long as there will soon be one: it is one of few that Postgres
     /// reserves.
     pub(crate) fn keep_session(&self, pid: i32, session: Session) {
+        let mut kept = self.session.lock();
+        // Asked under the lock: what settles meanwhile closes the session after this.
         if self.is_unsettled() {
-            *self.session.lock() = Some((pid, session));
+            *kept = Some((pid, session));
         }
     }
 

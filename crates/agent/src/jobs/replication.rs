@@ -109,13 +109,12 @@ pub(super) async fn set_names(member: &Member, names: Names) -> Result<Lsn, Erro
     let running = member.running().ok_or(Error::NotRunning)?;
     if !running.writable {
         // Nothing is committed here; that commits wait is made sure of when it is promoted.
-        member.desire(|desired| desired.synchronous = wanted);
+        member.desire_rule(wanted);
         return Ok(Lsn::default());
     }
     let end = in_session(member, async |session| {
         let _volume = member.volume.lock().await;
-        let before = member.changing_rule();
-        member.desire(|desired| desired.synchronous = wanted.clone());
+        let before = member.desire_rule(wanted.clone());
         if configure(member).await? {
             session.tell_to_reload().await?;
         }
