@@ -84,10 +84,7 @@ fn account(namespace: &str) -> String {
 
 async fn filled(context: &Context, question: &Question) -> Answer {
     let Question { kind, object, old } = question;
-    let version = match (kind, old) {
-        (Kind::Cluster, None) => new_version(context, object).await,
-        _ => None,
-    };
+    let version = new_version(context, question).await;
     let to = defaulted(*kind, object, old.as_ref(), version, OPERATOR_VERSION);
     Answer::Changed(patch(object, &to))
 }
@@ -95,9 +92,9 @@ async fn filled(context: &Context, question: &Question) -> Answer {
 async fn judged(context: &Context, request: &Request, question: &Question) -> Answer {
     let Question { kind, object, old } = question;
     let mut known = Known::from_status(object, old.as_ref());
-    if (kind, old) == (&Kind::Cluster, &None) && known.recorded_version.is_none() {
+    if known.recorded_version.is_none() {
         // Parameters are those of a version, and `latest` names none.
-        known.recorded_version = new_version(context, object).await;
+        known.recorded_version = new_version(context, question).await;
     }
     if let (Kind::Cluster, Some(old)) = (kind, old)
         && shrinks(object, old)
@@ -110,9 +107,12 @@ async fn judged(context: &Context, request: &Request, question: &Question) -> An
     }
 }
 
-/// The Postgres that a new cluster will run.
-async fn new_version(context: &Context, object: &Value) -> Option<PgVersion> {
-    let asked = object["spec"]["postgres"]["version"].as_str()?;
+/// The Postgres that a new cluster will run; none for anything else.
+async fn new_version(context: &Context, question: &Question) -> Option<PgVersion> {
+    if question.kind != Kind::Cluster || question.old.is_some() {
+        return None;
+    }
+    let asked = question.object["spec"]["postgres"]["version"].as_str()?;
     let catalogue = in_time(read_catalogue(context)).await?.ok()?;
     version::resolve(asked, &catalogue, None).ok()
 }
