@@ -8,7 +8,8 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
+use futures::stream::select;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::WatchStreamExt;
@@ -27,7 +28,7 @@ mod table;
 
 pub(crate) use self::limits::raise as raise_limits;
 
-/// The most changes of a kind that are gathered before addresses follow.
+/// The most changes that came together and that addresses follow at once.
 const TOGETHER: usize = 256;
 
 /// What the network needs to know about its machine.
@@ -39,33 +40,36 @@ pub struct Config {
     pub node_name: String,
 }
 
+/// What one of the two watches showed.
+enum Change {
+    Service(watcher::Result<Event<Arc<Service>>>),
+    Slice(watcher::Result<Event<Arc<EndpointSlice>>>),
+}
+
 /// Forwards until it is told to stop; all connections end with it.
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
     let events = EventSink::start(client.clone(), "kube-proxy", config.node_name);
     let mut forwarders = Forwarders::new(config.node_address, events);
     let services: Api<Service> = Api::all(client.clone());
     let slices: Api<EndpointSlice> = Api::all(client);
-    let mut services = pin!(watcher(services, watcher::Config::default()).default_backoff());
-    let mut slices = pin!(watcher(slices, watcher::Config::default()).default_backoff());
+    let services = watcher(services, watcher::Config::default()).default_backoff();
+    let slices = watcher(slices, watcher::Config::default()).default_backoff();
+    let services = services.map(|change| Change::Service(change.map(lean)));
+    let slices = slices.map(|change| Change::Slice(change.map(lean)));
+    let mut changes = pin!(select(services, slices).ready_chunks(TOGETHER));
     let mut table = Table::new(config.node_address);
     loop {
-        tokio::select! {
+        let together = tokio::select! {
             () = shutdown.cancelled() => return,
-            Some(change) = services.next() => hear(change, |event| table.hear_service(event)),
-            Some(change) = slices.next() => hear(change, |event| table.hear_slice(event)),
-        }
-        // What came together is acted on together.
-        for _ in 0..TOGETHER {
-            let service = services.next().now_or_never().flatten();
-            let slice = slices.next().now_or_never().flatten();
-            if service.is_none() && slice.is_none() {
-                break;
-            }
-            if let Some(change) = service {
-                hear(change, |event| table.hear_service(event));
-            }
-            if let Some(change) = slice {
-                hear(change, |event| table.hear_slice(event));
+            Some(together) = changes.next() => together,
+        };
+        for change in together {
+            match change {
+                Change::Service(Ok(event)) => table.hear_service(event),
+                Change::Slice(Ok(event)) => table.hear_slice(event),
+                Change::Service(Err(error)) | Change::Slice(Err(error)) => {
+                    debug!(%error, "watch interrupted");
+                }
             }
         }
         // Before both lists are complete a Service could look as if it had no endpoint.
@@ -75,23 +79,19 @@ pub async fn run(client: Client, config: Config, shutdown: CancellationToken) {
     }
 }
 
-fn hear<K: Resource>(change: Result<Event<K>, watcher::Error>, apply: impl FnOnce(Event<Arc<K>>)) {
-    match change {
-        Ok(event) => apply(match event {
-            Event::Apply(object) => Event::Apply(lean(object)),
-            Event::Delete(object) => Event::Delete(lean(object)),
-            Event::Init => Event::Init,
-            Event::InitApply(object) => Event::InitApply(lean(object)),
-            Event::InitDone => Event::InitDone,
-        }),
-        Err(error) => debug!(%error, "watch interrupted"),
+/// The event without what no address depends on, and what most of an object is.
+fn lean<K: Resource>(event: Event<K>) -> Event<Arc<K>> {
+    let lean = |mut object: K| {
+        let metadata = object.meta_mut();
+        metadata.managed_fields = None;
+        metadata.annotations = None;
+        Arc::new(object)
+    };
+    match event {
+        Event::Apply(object) => Event::Apply(lean(object)),
+        Event::Delete(object) => Event::Delete(lean(object)),
+        Event::Init => Event::Init,
+        Event::InitApply(object) => Event::InitApply(lean(object)),
+        Event::InitDone => Event::InitDone,
     }
-}
-
-/// The object without what no address depends on, and what most of it is.
-fn lean<K: Resource>(mut object: K) -> Arc<K> {
-    let metadata = object.meta_mut();
-    metadata.managed_fields = None;
-    metadata.annotations = None;
-    Arc::new(object)
 }

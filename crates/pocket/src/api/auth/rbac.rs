@@ -55,18 +55,18 @@ pub(crate) fn held(store: &Store, identity: &Identity, namespace: &str) -> Vec<V
 fn applying<'a>(
     store: &'a Store,
     identity: &'a Identity,
-    namespace: &str,
+    namespace: &'a str,
 ) -> impl Iterator<Item = Value> + use<'a> {
     let subject = Subject(identity);
     let everywhere = bindings(store, "clusterrolebindings", None, subject);
     // Whom a rule for the whole cluster allows it needs no other.
-    let namespace = (!namespace.is_empty()).then(|| namespace.to_owned());
-    let here = std::iter::once_with(move || {
-        namespace.map(|namespace| bindings(store, "rolebindings", Some(&namespace), subject))
+    let here = std::iter::once_with(move || match namespace {
+        "" => Vec::new(),
+        _ => bindings(store, "rolebindings", Some(namespace), subject),
     });
     everywhere
         .into_iter()
-        .chain(here.flatten().flatten())
+        .chain(here.flatten())
         .filter(move |binding| subject.is_in(binding))
 }
 
