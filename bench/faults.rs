@@ -137,7 +137,11 @@ async fn with_systems(
 
 async fn one(systems: &Systems<'_>, item: &Item, plan: &Plan) -> Result<Report> {
     match item.contender {
-        Contender::Ours => trial(systems.ours()?, item.fault, plan).await,
+        Contender::Ours => {
+            let ours = systems.ours()?;
+            ours.replace_worn().await?;
+            trial(ours, item.fault, plan).await
+        }
         Contender::Patroni => trial(systems.patroni(false)?, item.fault, plan).await,
         Contender::PatroniFast => trial(systems.patroni(true)?, item.fault, plan).await,
     }
