@@ -136,8 +136,7 @@ impl Observer {
         let Some((_, session)) = &self.session else {
             return Ok(before);
         };
-        let duty = session.duty().await?;
-        let place = member.instance.place(session).await?;
+        let (duty, place) = member.instance.look(session).await?;
         let leads = !duty.in_recovery || member.view.borrow().ha.phase == REPLICATING;
         let standbys = if !leads {
             Default::default()

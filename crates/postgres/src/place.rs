@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use howdah_types::{Lsn, Timeline};
 use tokio_postgres::Row;
 
+use crate::duty::Duty;
 use crate::files;
 use crate::history::{self, History};
 use crate::instance::Instance;
@@ -21,6 +22,8 @@ const RECORD_MIN: u32 = 24;
 /// The end of a server's WAL on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// True if the server recovered when it said so: it is a standby, or was one then.
+    pub in_recovery: bool,
     /// The timeline of the newest record.
     pub timeline: Timeline,
     /// The end of the newest complete record that is on disk.
@@ -75,6 +78,15 @@ enum Ends {
 }
 
 impl Instance {
+    /// What the server does, and the end of its WAL if that is known and fits: a server that is promoted between
+    /// the two answers is neither a standby on a primary's timeline nor the other way round.
+    pub async fn look(&self, session: &Session) -> Result<(Duty, Option<Place>), Error> {
+        let duty = session.duty().await.map_err(Error::Sql)?;
+        let place = self.place(session).await?;
+        let fits = |place: &Place| place.in_recovery == duty.in_recovery;
+        Ok((duty, place.filter(fits)))
+    }
+
     /// The end of the WAL of the running server. Of a standby only when it has replayed everything
     /// that it has, none before: a commit that it has acknowledged is below that end then, and it
     /// could be promoted without delay.
@@ -111,6 +123,7 @@ fn ends(row: &Row) -> Result<Ends, session::Error> {
 }
 
 fn look(data: &Utf8Path, ends: Ends) -> Result<Option<Place>, Error> {
+    let in_recovery = matches!(ends, Ends::Standby(_));
     let (timeline, lsn) = match ends {
         Ends::NotYet => return Ok(None),
         Ends::Primary { timeline, flushed } => (timeline, flushed),
@@ -130,6 +143,7 @@ fn look(data: &Utf8Path, ends: Ends) -> Result<Option<Place>, Error> {
         history::read(data, timeline).map_err(|error| Error::History(Box::new(error)))?;
     let (timeline, history) = history::settle(timeline, history, lsn);
     Ok(Some(Place {
+        in_recovery,
         timeline,
         lsn,
         history,

@@ -44,6 +44,7 @@ impl Session {
         };
         let history = self.history_of(timeline).await?;
         let place = Place {
+            in_recovery: false,
             timeline,
             lsn,
             history,

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use howdah_postgres::{Place, PromoteError};
+use howdah_types::Timeline;
 use pretty_assertions::assert_eq;
 
 use crate::member::{Member, PATIENCE, stop, timed, timeline};
@@ -40,7 +41,11 @@ pub(crate) async fn a_promotion_takes_the_wanted_timeline(major: u32) -> Result<
     );
     let far = first.promote(timeline(5000)).await;
     ensure!(matches!(far, Err(PromoteError::TooFar { .. })), "{far:?}");
-    timed("promote with a gap", first.promote(timeline(5))).await?;
+    let looks = tokio::time::timeout(PATIENCE, looks_until_promoted(&first, timeline(5)));
+    let promoted = timed("promote with a gap", first.promote(timeline(5)));
+    let (promoted, looks) = tokio::join!(promoted, looks);
+    promoted?;
+    looks??;
     first.value("INSERT INTO t VALUES (2)").await?;
     let after = first.place().await?;
     assert_eq!(after.timeline, timeline(5));
@@ -69,6 +74,24 @@ pub(crate) async fn a_promotion_takes_the_wanted_timeline(major: u32) -> Result<
     let again = second.promote(timeline(7)).await;
     ensure!(matches!(again, Err(PromoteError::NotStandby)), "{again:?}");
     Ok(())
+}
+
+/// Looks again and again until the server is on that timeline: it is a primary then, and none before.
+async fn looks_until_promoted(member: &Member, to: Timeline) -> Result<()> {
+    let session = member.instance.connect().await?;
+    loop {
+        // The files of a new timeline are not made all at once.
+        let Ok((duty, Some(place))) = member.instance.look(&session).await else {
+            continue;
+        };
+        ensure!(
+            duty.in_recovery == (place.timeline != to),
+            "{duty:?} at {place:?}"
+        );
+        if !duty.in_recovery {
+            return Ok(());
+        }
+    }
 }
 
 #[tokio::test]
