@@ -77,6 +77,8 @@ pub(crate) struct Ledger {
     pub(crate) route: Option<Epoch>,
     pub(crate) served: Vec<(Epoch, Holder)>,
     pub(crate) last_write: BTreeMap<Holder, u64>,
+    /// When the record was written last with a cohort of that timeline.
+    pub(crate) last_record: BTreeMap<Timeline, u64>,
     /// Whether by the last record that a holder wrote nobody else could take over.
     pub(crate) alone: BTreeMap<Holder, bool>,
     pub(crate) last_ack: BTreeMap<Timeline, u64>,

@@ -1,6 +1,6 @@
 //! The promises, judged as things happen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use howdah_ha::Epoch;
 use howdah_ha::machine::{Job, Message, Policy, Record};
@@ -13,7 +13,8 @@ use crate::postgres::{Copy, Running, count};
 use crate::world::{SECOND, World};
 
 /// What the async mode may lose before the last acknowledgement of an epoch: the time after which a silent
-/// standby leaves the cohort, the window of authority, and the kill, in the slower profile.
+/// standby leaves the cohort, the window of authority, and the kill, in the slower profile. While the record
+/// cannot be written nobody can leave the cohort, and that time does not count.
 const LOSS: u64 = 15 * SECOND;
 
 impl World {
@@ -37,8 +38,8 @@ impl World {
             let what = format!("epoch {} after a higher one", record.epoch);
             self.ledger.broken(Oracle::OneHolder, now, what);
         }
-        let last = self.ledger.last_write.entry(record.holder).or_insert(now);
-        *last = now;
+        self.ledger.last_write.insert(record.holder, now);
+        self.ledger.last_record.insert(record.cohort.timeline, now);
         let alone = record.cohort.blocking() == 0;
         self.ledger.alone.insert(record.holder, alone);
         self.tell(|_| {
@@ -154,6 +155,14 @@ impl World {
             return;
         };
         let own = copy.position();
+        let began = before.filter(|before| !before.serving && !before.replicates);
+        if began.is_some_and(|began| {
+            let newest = began.timeline;
+            own.end.timeline == newest && newest != rule.timeline
+        }) {
+            // What the epoch began without was judged when it was claimed.
+            return;
+        }
         let reach = own.reach(heard.timeline).unwrap_or(own.end.lsn);
         let lag = count(heard.lsn).saturating_sub(count(reach));
         if u64::try_from(lag).unwrap_or(u64::MAX) > limit {
@@ -298,8 +307,10 @@ impl World {
         let log: BTreeSet<_> = copy.log.iter().copied().collect();
         let mut lost = Vec::new();
         for acked in self.ledger.acked.iter().filter(|acked| !acked.strict) {
-            let last = self.ledger.last_ack.get(&acked.timeline).copied();
-            let late = acked.at + LOSS < last.unwrap_or(acked.at);
+            let last = |times: &BTreeMap<Timeline, u64>| times.get(&acked.timeline).copied();
+            let acknowledged = last(&self.ledger.last_ack);
+            let judged = acknowledged.min(last(&self.ledger.last_record));
+            let late = acked.at + LOSS < judged.unwrap_or(acked.at);
             if !log.contains(&acked.txn) && late && !self.ledger.excused.contains(&acked.txn) {
                 lost.push(acked.txn);
             }

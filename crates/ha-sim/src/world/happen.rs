@@ -5,6 +5,7 @@ use howdah_ha::machine::{ApiEnd, Policy, Read, Record, Version};
 use super::{Happening, World};
 use crate::faults::Kind;
 use crate::kube::Request;
+use crate::node::index;
 use crate::postgres::Running;
 
 impl World {
@@ -113,15 +114,26 @@ impl World {
         }
     }
 
-    /// True if the epoch that the store is about to forget is known to all members, and writes always wait for
-    /// some of them. Otherwise nobody may be left that can tell, and the number is given again: a risk that
-    /// is left.
+    /// True if what the store is about to forget can still be told to those whom it misleads: an epoch is known to
+    /// all members, and writes always wait for some of them; and who does not know what changed within it cannot
+    /// take over without who does. Otherwise nobody may be left that can tell: a risk that is left.
     fn is_remembered(&self, record: Option<&(Record, Version)>) -> bool {
-        let stored = self.kube.stored.as_ref().map(|(record, _)| record.epoch);
-        let knows = |node: &&crate::node::Node| node.durable.seen.map(|(epoch, _)| epoch) >= stored;
-        let knowing = self.nodes.iter().filter(knows).count();
-        let strict = matches!(self.policy, Policy::Strict { .. });
-        record.map(|(record, _)| record.epoch) >= stored || strict && knowing == self.nodes.len()
+        let newest = self.kube.stored.as_ref().or(self.kube.past.last());
+        let (Some((newest, _)), Some((record, _))) = (newest, record) else {
+            return true;
+        };
+        let knows =
+            |node: usize, revision| self.nodes[node].durable.seen >= Some((newest.epoch, revision));
+        if record.epoch < newest.epoch {
+            let strict = matches!(self.policy, Policy::Strict { .. });
+            return strict && (0..self.nodes.len()).all(|node| knows(node, 0));
+        }
+        let cohort = &record.cohort;
+        let standbys = cohort.standbys.iter().map(|standby| index(*standby));
+        let misled = standbys
+            .filter(|node| !knows(*node, newest.revision))
+            .count();
+        misled == 0 || misled + cohort.blocking() <= cohort.standbys.len()
     }
 
     fn heal_all(&mut self) {

@@ -125,7 +125,8 @@ impl Machine {
 
     /// Where standbys need not acknowledge, the farthest may still lack more than people put up with. Of other
     /// modes nothing is asked here: whom the seals allow there holds every acknowledged write, and so does the
-    /// copy of the writer itself.
+    /// copy of the writer itself. Who is on the timeline of an epoch that never served follows the copy that was
+    /// chosen for it, and what that lacked was judged then.
     fn is_near(&self, record: &Record, sealed: &BTreeMap<Member, Report>, chosen: Member) -> bool {
         let Some(limit) = self.s.config.settings.maximum_lag else {
             return true;
@@ -134,12 +135,15 @@ impl Machine {
         let (Some(rule), Some(report)) = (binding.first(), sealed.get(&chosen)) else {
             return true;
         };
-        let own = chosen == rule.writer && report.position.end.timeline == rule.timeline;
+        let at = report.position.end.timeline;
+        let own = chosen == rule.writer && at == rule.timeline;
+        let unserved = !record.serving && !record.replicates;
+        let judged = unserved && at == record.timeline && at != rule.timeline;
         let told = sealed.values().filter_map(|report| report.reached);
         let Some(known) = told.chain(self.s.reached).max() else {
             return true;
         };
-        rule.acks > 0 || own || report.position.lag_behind(known) <= limit
+        rule.acks > 0 || own || judged || report.position.lag_behind(known) <= limit
     }
 
     /// True if people decided that this member takes over on its own report, the rest of the members were asked

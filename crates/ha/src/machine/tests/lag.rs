@@ -79,6 +79,28 @@ fn the_copy_of_the_writer_itself_is_never_too_far_behind() {
 }
 
 #[test]
+fn what_an_epoch_that_never_served_began_without_is_not_counted_again() {
+    let unserved = |record: &mut Record| {
+        record.older = vec![record.cohort.clone()];
+        record.timeline = timeline(4);
+        record.cohort.timeline = timeline(4);
+        record.serving = false;
+    };
+    let begun = Report {
+        position: Position {
+            end: Point {
+                timeline: timeline(4),
+                lsn: Lsn::new(42),
+            },
+            history: vec![position(3, 41).end],
+        },
+        ..report(2, 3, 41)
+    };
+    assert!(!seals(canvassing(Some(8), unserved), report(2, 3, 41)));
+    assert!(seals(canvassing(Some(8), unserved), begun));
+}
+
+#[test]
 fn people_may_let_a_member_take_over_that_lags_by_more() {
     let wish = |record: &mut Record| record.intent = Some(Intent::Failover { to: Member(1) });
     let state = canvassing(Some(0), wish);
