@@ -123,12 +123,21 @@ impl Instance {
         self.start().await
     }
 
-    async fn start(&self) -> Result<Postmaster, Error> {
+    /// Nothing of a former server of the data directory runs any longer, and what it left does not keep another,
+    /// single-user ones included, from starting.
+    pub(crate) async fn end_former_server(&self) -> Result<(), Error> {
         self.end_left_over_postmaster().await?;
+        let data = self.layout().data();
+        files::blocking(move || remove_misleading_pid_file(&data))
+            .await
+            .map_err(Error::File)
+    }
+
+    async fn start(&self) -> Result<Postmaster, Error> {
+        self.end_former_server().await?;
         let layout = self.layout().clone();
         let unfinished = files::blocking(move || {
             files::make_private(&layout.data())?;
-            remove_misleading_pid_file(&layout.data())?;
             remove_left_over_socket_lock(&layout)?;
             placeholder::remove_stale(&layout.data())?;
             Ok(rewind::unfinished(&layout)?.is_some())
@@ -268,14 +277,13 @@ async fn kill_all(data: &Utf8Path) -> Result<bool, Error> {
 
 /// A PID file of a dead postmaster is no obstacle, except when its number now belongs to some other
 /// process, as happens in a container whose numbers start anew: Postgres would take that one for a
-/// postmaster. Called when no process of the data directory is left; Postgres itself still checks for
-/// shared memory in use.
+/// postmaster; and except when it names none, because who made it died before it wrote that down.
+/// Called when no process of the data directory is left; Postgres itself still checks for shared
+/// memory in use.
 fn remove_misleading_pid_file(data: &Utf8Path) -> Result<(), files::Error> {
     match recorded_pid(data)? {
-        Some(pid) if process::exists(pid) => {
-            files::remove_file_if_present(&data.join("postmaster.pid"))
-        }
-        _ => Ok(()),
+        Some(pid) if !process::exists(pid) => Ok(()),
+        _ => files::remove_file_if_present(&data.join("postmaster.pid")),
     }
 }
 

@@ -75,9 +75,7 @@ impl Instance {
     /// primary. `fork` is that position where it is known. What was written after it is kept aside.
     /// Afterwards the copy is a standby that must be configured. Dropping the future ends the rewind.
     pub async fn rewind(&self, upstream: &Upstream, fork: Option<Lsn>) -> Result<(), Error> {
-        self.end_left_over_postmaster()
-            .await
-            .map_err(Error::LeftOver)?;
+        self.end_former_server().await.map_err(Error::LeftOver)?;
         let data = self.layout().data();
         let control = control::read(self.programs(), &data)
             .await

@@ -203,6 +203,17 @@ async fn a_left_over_postmaster_is_ended_in_order() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_lock_file_that_names_nobody_is_no_obstacle() -> Result<()> {
+    let (member, postmaster) = Member::primary(18).await?;
+    kill(Pid::from_raw(postmaster.pid()), Signal::SIGKILL)?;
+    postmaster.wait().await;
+    // As after a power loss, or a kill, between its creation and its first line.
+    std::fs::write(member.instance.layout().data().join("postmaster.pid"), "")?;
+    member.start_primary().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn lock_files_with_the_number_of_another_process_are_no_obstacle() -> Result<()> {
     let (member, postmaster) = Member::primary(18).await?;
     kill(Pid::from_raw(postmaster.pid()), Signal::SIGKILL)?;
