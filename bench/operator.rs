@@ -3,9 +3,11 @@
 //!
 //! It starts a pocket of its own, creates clusters without instances, then some with one instance and with three, and
 //! looks at each group at rest and under changes. `make bench-operator` runs it; `docs/performance.md` has the numbers
-//! of one run. The API server, its node and the operator are one process here, so memory and processor time are those
-//! of all three. Nothing is asserted.
+//! of one run. The operator is a process of its own here, as on Kubernetes; the API server and its node are another.
+//! Nothing is asserted.
 
+#[path = "operator/apart.rs"]
+mod apart;
 #[path = "operator/arguments.rs"]
 mod arguments;
 #[path = "operator/changes.rs"]
@@ -21,6 +23,7 @@ use anyhow::{Context, Result};
 use howdah_e2e::{Process, Rest, World};
 use howdah_testkit::bench::{block_on, say};
 
+use self::apart::Apart;
 use self::arguments::Arguments;
 use self::group::Group;
 use self::requests::{Rates, Requests};
@@ -37,7 +40,14 @@ fn main() -> Result<()> {
         2,
         World::pocket()?.explained(async |world| {
             world.up().await?;
-            let bench = Bench::new(world, &arguments).await?;
+            let rest = world.rest().await?;
+            let operator = Apart::start(world, &rest).await?;
+            let bench = Bench {
+                arguments: &arguments,
+                server: world.processes()?.pocket()?,
+                operator: operator.process.clone(),
+                rest,
+            };
             say("no clusters:");
             let mut base = bench.at_rest(None, 0.0, "at rest").await?;
             for (name, instances, count) in arguments.groups() {
@@ -46,6 +56,7 @@ fn main() -> Result<()> {
                     base = bench.group(&group, base).await?;
                 }
             }
+            operator.stop().await?;
             world.finish().await
         }),
     )
@@ -54,21 +65,13 @@ fn main() -> Result<()> {
 /// What all measurements need.
 struct Bench<'a> {
     arguments: &'a Arguments,
+    /// The API server and the node.
     server: Process,
+    operator: Process,
     rest: Rest,
 }
 
-impl<'a> Bench<'a> {
-    async fn new(world: &World, arguments: &'a Arguments) -> Result<Self> {
-        let server = world.processes()?.pocket()?;
-        let rest = world.rest().await?;
-        Ok(Self {
-            arguments,
-            server,
-            rest,
-        })
-    }
-
+impl Bench<'_> {
     /// Returns the writes a second of all that is there then.
     async fn group(&self, group: &Group<'_>, base: f64) -> Result<f64> {
         say(&format!("{}:", group.title()));
@@ -95,22 +98,25 @@ impl<'a> Bench<'a> {
     /// they do now.
     async fn at_rest(&self, group: Option<&Group<'_>>, base: f64, what: &str) -> Result<f64> {
         tokio::time::sleep(self.arguments.settle).await;
-        let (requests, used) = (Requests::read(&self.rest).await?, self.processor());
+        let (requests, used) = (Requests::read(&self.rest).await?, self.processors());
         let begin = Instant::now();
         tokio::time::sleep(self.arguments.rest).await;
         let elapsed = begin.elapsed().as_secs_f64();
         let requests = Requests::read(&self.rest).await?.since(&requests);
-        let used = self.processor().saturating_sub(used).as_secs_f64();
+        let now = self.processors();
         say(&format!("  {what}, over {elapsed:.0} s:"));
         let rates = Rates { requests, elapsed };
         for line in rates.show(group, base) {
             say(&format!("    {line}"));
         }
-        say(&format!(
-            "    processor: {:.1} % of a core",
-            used / elapsed * 100.0
-        ));
-        say(&format!("    {}", self.memory()?));
+        let share = |part: usize| now[part].saturating_sub(used[part]).as_secs_f64() / elapsed;
+        for (part, (name, process)) in self.parts().into_iter().enumerate() {
+            say(&format!(
+                "    {name}: {:.1} % of a core, {}",
+                share(part) * 100.0,
+                memory(process)?
+            ));
+        }
         Ok(rates.writes())
     }
 
@@ -119,33 +125,42 @@ impl<'a> Bench<'a> {
         if *changes == 0 {
             return Ok(());
         }
-        let used = self.processor();
+        let used = self.processors();
         let begin = Instant::now();
         let times = changes::make(&self.rest, group, *changes, *pace).await?;
-        let share = self.processor().saturating_sub(used).as_secs_f64();
+        let elapsed = begin.elapsed().as_secs_f64();
+        let share = self.processors()[0].saturating_sub(used[0]).as_secs_f64() / elapsed;
         say(&format!(
-            "  {changes} changes, one each {} ms: {} until the last Service has it (goal: p99 below 1 s), processor {:.1} \
-             % of a core",
+            "  {changes} changes, one each {} ms: {} until the last Service has it (goal: p99 below 1 s), the operator \
+             took {:.1} % of a core",
             pace.as_millis(),
             changes::show(times),
-            share / begin.elapsed().as_secs_f64() * 100.0
+            share * 100.0
         ));
         Ok(())
     }
 
-    fn processor(&self) -> Duration {
-        self.server.cpu_time().unwrap_or_default()
+    const fn parts(&self) -> [(&'static str, &Process); 2] {
+        [
+            ("operator (goal: 100 MB at 1,000 clusters)", &self.operator),
+            ("API server and node", &self.server),
+        ]
     }
 
-    fn memory(&self) -> Result<String> {
-        let memory = self.server.memory().context("`howdah up` still runs")?;
-        let mebibytes = |kibibytes: u64| kibibytes as f64 / 1024.0;
-        Ok(format!(
-            "memory: {:.1} MiB resident, {:.1} MiB of that its own share (goal: 100 MB at 1,000 clusters)",
-            mebibytes(memory.resident),
-            mebibytes(memory.proportional)
-        ))
+    fn processors(&self) -> [Duration; 2] {
+        let used = |(_, process): (_, &Process)| process.cpu_time().unwrap_or_default();
+        self.parts().map(used)
     }
+}
+
+fn memory(process: &Process) -> Result<String> {
+    let memory = process.memory().context("it still runs")?;
+    let mebibytes = |kibibytes: u64| kibibytes as f64 / 1024.0;
+    Ok(format!(
+        "{:.1} MiB resident, {:.1} MiB of that its own share",
+        mebibytes(memory.resident),
+        mebibytes(memory.proportional)
+    ))
 }
 
 fn seconds(time: Duration) -> String {

@@ -184,6 +184,12 @@ impl World {
     /// # Errors
     /// When it cannot be started.
     pub async fn howdah(&self, arguments: &[&str]) -> Result<Outcome> {
+        Outcome::of(self.howdah_command(arguments)).await
+    }
+
+    /// A `howdah` with these arguments that has not been started, for a case that lets it run.
+    #[must_use]
+    pub fn howdah_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.prepared(&self.program);
         command
             .env("HOWDAH_STATE_DIR", self.state())
@@ -193,7 +199,7 @@ impl World {
             command.arg("--namespace").arg(&self.namespace);
         }
         command.args(arguments);
-        Outcome::of(command).await
+        command
     }
 
     /// Runs `kubectl` with these arguments.
