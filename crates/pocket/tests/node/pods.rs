@@ -159,6 +159,9 @@ async fn a_stubborn_container_is_killed_when_its_grace_is_over() {
     let script = "trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo up; while :; do sleep 0.05; done";
     world.pod(script, |_| {}).await.unwrap();
     world.printed("up").await.unwrap();
+    // The API knows by now that it runs somewhere, or it would not wait for its end.
+    let spec = world.get().await.unwrap().spec.unwrap();
+    assert!(spec.node_name.is_some());
     let begin = Instant::now();
     world.delete(Some(1)).await.unwrap();
     world.gone().await.unwrap();

@@ -23,7 +23,7 @@ use crate::node::context::Context;
 use crate::node::handle::RunningGuard;
 use crate::node::layout::{PodDir, PodRecord};
 use crate::node::plan::references::References;
-use crate::node::plan::{Objects, Problem};
+use crate::node::plan::{Objects, Problem, spec};
 use crate::node::volumes::{self, Prepared};
 
 /// A container that has been launched.
@@ -102,7 +102,7 @@ impl Actor {
         self.look_at_stop(now);
         self.begin_preparation(now);
         let mut wake = self.preparation.again_at;
-        if self.preparation.done.is_some() || self.machine.is_stopping() {
+        if self.may_begin() || self.machine.is_stopping() {
             loop {
                 let (actions, at) = self.machine.step(now);
                 if actions.is_empty() {
@@ -119,6 +119,11 @@ impl Actor {
             self.rest().await;
         }
         wake
+    }
+
+    /// Not before the API says that the Pod is here: until then it deletes it at once, without a grace period.
+    fn may_begin(&self) -> bool {
+        self.preparation.done.is_some() && spec(&self.pod).node_name.is_some()
     }
 
     fn look_at_wanted(&mut self, now: Instant) {
