@@ -48,6 +48,7 @@
 //! - A restored store in the sync and async modes, or a volume replaced within a running election, can in
 //!   principle not be told apart from what it looks like by a member that reaches none of those who know; the
 //!   strict mode asks as many peers as must acknowledge before it believes the record.
+//! - What the async mode loses while its record cannot be written: who lags cannot be left out then.
 //! - A failover that people force while the old primary lives unseen on the other side of a cut: both then
 //!   serve until one of them hears. What the old one acknowledged since is given up by that decision.
 
