@@ -79,6 +79,9 @@ pub fn render(pooling: &Pooling, users: Users<'_>, server: Server, tls: bool) ->
         line(&mut text, "client_tls_sslmode", "prefer");
         line(&mut text, "client_tls_cert_file", &pem);
         line(&mut text, "client_tls_key_file", &pem);
+        // No client is asked for a certificate. Without it PgBouncer insists on the authorities of the system, which
+        // a small image does not have.
+        line(&mut text, "client_tls_ca_file", &pem);
     }
     text
 }
