@@ -31,8 +31,12 @@ impl Apart {
             .kill_on_drop(true)
             .spawn()
             .context("start the operator")?;
-        let pid = child.id().context("the operator runs")?;
-        let process = Process::of(i32::try_from(pid)?).context("the operator runs")?;
+        let pid = i32::try_from(child.id().context("the operator runs")?)?;
+        // Its command line is there a moment after it was started.
+        let found = wait_until(PATIENCE, "the operator's process", async || {
+            Process::of(pid).ok_or("there is none")
+        });
+        let process = found.await?;
         let given = json!({"spec": {"holderIdentity": IDENTITY, "renewTime": null}});
         let written = wait_until(PATIENCE, "the leader Lease", async || {
             // Its holder may write at the same time.
