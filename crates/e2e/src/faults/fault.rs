@@ -134,7 +134,7 @@ const ALL: [(&str, Fault, &str, Outcome); 34] = [
         "26",
         F::StandbyThenPrimary,
         "standby, then primary dies",
-        Elsewhere,
+        Back,
     ),
     ("30", F::Switchover, "planned switchover", Elsewhere),
     ("31", F::DataRemoved, "data removed", Elsewhere),

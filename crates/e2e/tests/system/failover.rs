@@ -61,7 +61,7 @@ async fn a_lost_primary_is_replaced_in_the_async_mode() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_last_standby_takes_over_after_the_other_was_lost() -> Result<()> {
+async fn the_death_of_a_standby_and_then_of_the_primary_costs_no_acknowledged_row() -> Result<()> {
     let faults = [Fault::StandbyThenPrimary, Fault::LateMessages];
     survives("18", Mode::Sync, &faults).await
 }

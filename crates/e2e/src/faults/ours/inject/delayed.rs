@@ -30,7 +30,8 @@ pub(super) async fn short_freeze(ours: &Ours<'_>, scene: &Scene) -> Result<Injec
     Ok(with_task(injected, thaw))
 }
 
-/// A standby is lost, writes go on without it, and then the primary is lost as well.
+/// A standby is lost, writes go on without it, and then the primary is killed. It starts again: in the strict modes
+/// the last standby could not serve alone.
 pub(super) async fn standby_then_primary(ours: &Ours<'_>, scene: &Scene) -> Result<Injected> {
     let standby = scene.standbys.first().context("there is a standby")?;
     let lost = ours.pod(&standby.name).await?.lose_power()?;
@@ -41,8 +42,7 @@ pub(super) async fn standby_then_primary(ours: &Ours<'_>, scene: &Scene) -> Resu
         Ok(())
     })
     .await?;
-    // Both stay away: a primary that only starts again may be the first to take over from itself.
-    let Injected { at, undo } = ours.pod(&scene.primary.name).await?.lose_power()?;
+    let Injected { at, undo } = ours.pod(&scene.primary.name).await?.kill()?;
     let undo = undo.and(move || lost.undo.heal());
     Ok(Injected { at, undo })
 }
